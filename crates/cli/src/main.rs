@@ -1,0 +1,3 @@
+//! The `wirecraft` command.
+
+fn main() {}

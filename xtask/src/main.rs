@@ -1,0 +1,3 @@
+//! The harnesses of the project: checks, interop, benchmarks.
+
+fn main() {}
