@@ -1,1 +1,32 @@
 #![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
+#[cfg(test)]
+extern crate std;
+
+mod aead;
+mod handshake;
+mod kdf;
+mod keys;
+mod macs;
+mod secret;
+mod statics;
+mod timestamp;
+mod transport;
+
+#[cfg(test)]
+mod fixed_rng;
+#[cfg(test)]
+mod wycheproof_vectors;
+
+pub use handshake::{
+    AwaitingResponse, CONSTRUCTION, FreshInitiation, HandshakeError, IDENTIFIER,
+    ReceivedInitiation, initiate,
+};
+pub use keys::{KEY_LEN, KeyError, KeyText, PresharedKey, PrivateKey, PublicKey};
+pub use macs::{Cookie, CookieSecret, LABEL_COOKIE, LABEL_MAC1, Mac1, MacError};
+pub use statics::{LocalStatic, LowOrderKey, RemoteStatic};
+pub use timestamp::Tai64N;
+pub use transport::{Open, OpenError, OpeningKey, Seal, SealingKey, TransportKeys};

@@ -1,0 +1,174 @@
+//! The keys of a session and the AEAD of transport data, one packet or a batch at a time.
+//!
+//! Which implementation does the work is decided here and nowhere else: AWS-LC with the feature
+//! `aws-lc`, otherwise the one in Rust that handshakes use.
+//!
+//! Source: WireGuard whitepaper §5.4.5, §5.4.6.
+
+#[cfg(feature = "aws-lc")]
+mod aws_lc;
+#[cfg(all(test, feature = "aws-lc"))]
+mod differential;
+
+use core::fmt;
+
+use wirecraft_wire_format::Counter;
+use zeroize::ZeroizeOnDrop;
+
+#[cfg(not(feature = "aws-lc"))]
+use crate::aead::AeadKey;
+#[cfg(feature = "aws-lc")]
+use aws_lc::AeadKey;
+
+use crate::secret::Secret;
+
+/// The two keys that a handshake gave to one side. Wiped when dropped.
+#[derive(Debug)]
+pub struct TransportKeys {
+    /// Seals what this side sends.
+    pub sealing: SealingKey,
+    /// Opens what this side receives.
+    pub opening: OpeningKey,
+}
+
+impl TransportKeys {
+    pub(crate) fn new(sealing: &Secret, opening: &Secret) -> Self {
+        Self {
+            sealing: SealingKey(AeadKey::new(sealing.as_bytes())),
+            opening: OpeningKey(AeadKey::new(opening.as_bytes())),
+        }
+    }
+}
+
+impl ZeroizeOnDrop for TransportKeys {}
+
+/// The key of one direction, on the sending side.
+///
+/// It holds no counter, so it can be used from several threads. Whoever seals hands out the
+/// counters: **the same counter twice under one key gives both packets away**.
+pub struct SealingKey(AeadKey);
+
+impl SealingKey {
+    /// Encrypts a packet in place and writes its tag behind it.
+    ///
+    /// `message` is the packet, padded, and [`TAG_LEN`](wirecraft_wire_format::TAG_LEN) bytes of room.
+    ///
+    /// # Panics
+    /// If `message` is shorter than a tag.
+    #[inline]
+    pub fn seal(&self, counter: Counter, message: &mut [u8]) {
+        let (packet, tag) = message
+            .split_last_chunk_mut()
+            .expect("a message has room for the tag at its end");
+        self.0.seal(&nonce(counter), &[], packet, tag);
+    }
+
+    /// Seals many packets, each as [`seal`](Self::seal) does.
+    ///
+    /// # Panics
+    /// If a message is shorter than a tag.
+    #[inline]
+    pub fn seal_batch(&self, batch: &mut [Seal<'_>]) {
+        for item in batch {
+            self.seal(item.counter, item.message);
+        }
+    }
+}
+
+impl ZeroizeOnDrop for SealingKey {}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealingKey(..)")
+    }
+}
+
+/// One packet of a batch to seal.
+#[derive(Debug)]
+pub struct Seal<'a> {
+    /// The counter of the packet, never used before under this key.
+    pub counter: Counter,
+    /// The packet, padded, and [`TAG_LEN`](wirecraft_wire_format::TAG_LEN) bytes of room.
+    pub message: &'a mut [u8],
+}
+
+/// The key of one direction, on the receiving side.
+///
+/// It keeps no record of counters: after a packet was opened, the caller asks its replay window.
+pub struct OpeningKey(AeadKey);
+
+impl OpeningKey {
+    /// Checks the tag of a packet and decrypts it in place.
+    ///
+    /// `message` is the sealed packet and its tag; the packet is all but the last [`TAG_LEN`](wirecraft_wire_format::TAG_LEN) bytes.
+    /// After an error the content of `message` is unspecified, though never the packet.
+    ///
+    /// # Errors
+    /// [`OpenError::WrongTag`], or [`OpenError::TooShort`] where there is no tag.
+    #[inline]
+    pub fn open(&self, counter: Counter, message: &mut [u8]) -> Result<(), OpenError> {
+        let (packet, tag) = message.split_last_chunk_mut().ok_or(OpenError::TooShort)?;
+        self.0
+            .open(&nonce(counter), &[], packet, tag)
+            .map_err(|_| OpenError::WrongTag)
+    }
+
+    /// Opens many packets, each as [`open`](Self::open) does, and tells each its own result.
+    #[inline]
+    pub fn open_batch(&self, batch: &mut [Open<'_>]) {
+        for item in batch {
+            item.result = self.open(item.counter, item.message);
+        }
+    }
+}
+
+impl ZeroizeOnDrop for OpeningKey {}
+
+impl fmt::Debug for OpeningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpeningKey(..)")
+    }
+}
+
+/// One packet of a batch to open.
+#[derive(Debug)]
+pub struct Open<'a> {
+    /// The counter in the header of the packet.
+    pub counter: Counter,
+    /// The sealed packet and its tag.
+    pub message: &'a mut [u8],
+    /// Whether the packet was opened.
+    pub result: Result<(), OpenError>,
+}
+
+impl<'a> Open<'a> {
+    /// Makes an item whose result is an error until the batch is opened.
+    #[inline]
+    #[must_use]
+    pub const fn new(counter: Counter, message: &'a mut [u8]) -> Self {
+        Self {
+            counter,
+            message,
+            result: Err(OpenError::WrongTag),
+        }
+    }
+}
+
+/// Why transport data does not open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The message ends before its tag.
+    #[error("transport data without a tag")]
+    TooShort,
+    /// The message was altered, or sealed with another key or counter.
+    #[error("transport data with a wrong tag")]
+    WrongTag,
+}
+
+/// The nonce of transport data: four zero bytes and the counter, little-endian.
+#[inline]
+fn nonce(counter: Counter) -> [u8; 12] {
+    let [nonce @ .., _, _, _, _] = (u128::from(counter.value()) << 32).to_le_bytes();
+    nonce
+}
