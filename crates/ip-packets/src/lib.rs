@@ -1,1 +1,57 @@
 #![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(any(test, doctest))]
+extern crate std;
+
+pub mod checksum;
+
+mod build;
+mod error;
+mod extension;
+mod fragment;
+mod header;
+mod icmp;
+mod icmpv4;
+mod icmpv6;
+mod ip;
+mod ipv4;
+mod ipv6;
+mod protocol;
+mod quote;
+mod registry;
+mod rewrite;
+mod tcp;
+mod tcp_flags;
+mod tcp_options;
+mod traffic_class;
+mod udp;
+
+pub use build::{
+    Bare, BuildError, Icmp, IcmpBuilder, IpBuilder, Ipv4Builder, Ipv6Builder, PacketBuilder, Tcp,
+    TcpBuilder, Udp, UdpBuilder, Upper, ip, v4, v6,
+};
+pub use error::{Expected, Field, Layer, ParseError};
+pub use extension::{ExtensionHeader, Ipv6Fragment};
+pub use fragment::{Fragment, FragmentError, Fragments};
+pub use header::{
+    Header, IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpVersion, destination_address, ecn, packet_len,
+    set_ecn, source_address,
+};
+pub use icmp::Echo;
+pub use icmpv4::{ICMP_HEADER_LEN, Icmpv4Kind, Icmpv4Message, Icmpv4Type, Icmpv4Unreachable};
+pub use icmpv6::{Icmpv6Kind, Icmpv6Message, Icmpv6Type, Icmpv6Unreachable};
+pub use ip::{IpPacket, Transport};
+pub use ipv4::Ipv4Packet;
+pub use ipv6::Ipv6Packet;
+pub use protocol::Protocol;
+pub use quote::{EchoId, Ports, QuotedPacket};
+pub use rewrite::{IpPacketMut, RewriteError};
+pub use tcp::{TCP_HEADER_LEN, TcpSegment};
+pub use tcp_flags::TcpFlags;
+pub use tcp_options::{SackBlock, SackBlocks, TcpOption, TcpOptions};
+pub use traffic_class::{Dscp, Ecn};
+pub use udp::{UDP_HEADER_LEN, UdpDatagram};

@@ -1,0 +1,307 @@
+//! The IP header of a packet in the making, and the ways on from it to the upper layer.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{
+    Bare, BuildError, Icmp, IcmpBuilder, Ipv4Builder, Ipv6Builder, PacketBuilder, Tcp, TcpBuilder,
+    Udp, UdpBuilder, Upper,
+};
+use crate::checksum::PseudoHeader;
+use crate::header::IpVersion;
+use crate::{Dscp, Ecn, Icmpv4Type, Icmpv4Unreachable, Icmpv6Type, Icmpv6Unreachable, Protocol};
+
+pub(super) const DEFAULT_HOP_LIMIT: u8 = 64;
+
+/// The greatest value of a 16-bit length field.
+pub(super) const MAX_LEN: usize = 65_535;
+
+/// The length up to which an ICMP error quotes, in bytes of the whole packet. RFC 1812 §4.3.2.3.
+const ICMPV4_ERROR_LEN: usize = 576;
+/// The same for ICMPv6: the minimum MTU. RFC 4443 §2.4 (c).
+const ICMPV6_ERROR_LEN: usize = 1280;
+const ICMP_HEADER_LEN: usize = 8;
+
+/// Starts an IPv4 packet.
+///
+/// It has a TTL of 64 and may not be fragmented until
+/// [`dont_fragment(false)`](Ipv4Builder::dont_fragment) says so: a builder cannot know an
+/// identification that is unique (RFC 6864 §4).
+///
+/// ```
+/// use wirecraft_ip_packets::v4;
+///
+/// let (source, destination) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+/// let packet = v4(source, destination).ttl(3).tcp(40_000, 443).seq(7).syn().mss(1380);
+/// let mut buf = [0; 64];
+/// assert_eq!(packet.write(&mut buf)?, 44);
+///
+/// let broken = packet.checksum(0xdead).payload(b"nobody reads this");
+/// assert_eq!(broken.write(&mut buf)?, 61);
+/// # Ok::<(), wirecraft_ip_packets::BuildError>(())
+/// ```
+#[inline]
+pub const fn v4<'a>(source: Ipv4Addr, destination: Ipv4Addr) -> Ipv4Builder<'a> {
+    Ipv4Builder::new(source, destination)
+}
+
+/// Starts an IPv6 packet, with a hop limit of 64.
+#[inline]
+pub const fn v6<'a>(source: Ipv6Addr, destination: Ipv6Addr) -> Ipv6Builder<'a> {
+    Ipv6Builder::new(source, destination)
+}
+
+/// Starts a packet of the version that both addresses have.
+///
+/// # Errors
+/// [`BuildError::MixedVersions`] if they have different ones.
+#[inline]
+pub const fn ip<'a>(source: IpAddr, destination: IpAddr) -> Result<IpBuilder<'a>, BuildError> {
+    match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => Ok(IpBuilder::V4(v4(source, destination))),
+        (IpAddr::V6(source), IpAddr::V6(destination)) => Ok(IpBuilder::V6(v6(source, destination))),
+        _ => Err(BuildError::MixedVersions),
+    }
+}
+
+/// The IP header of a packet in the making, of either version.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a builder does nothing until it is written"]
+pub enum IpBuilder<'a> {
+    /// Version 4.
+    V4(Ipv4Builder<'a>),
+    /// Version 6.
+    V6(Ipv6Builder<'a>),
+}
+
+impl<'a> IpBuilder<'a> {
+    /// Sets the TTL or hop limit.
+    #[inline]
+    pub const fn hop_limit(self, hops: u8) -> Self {
+        match self {
+            Self::V4(builder) => Self::V4(builder.ttl(hops)),
+            Self::V6(builder) => Self::V6(builder.hop_limit(hops)),
+        }
+    }
+
+    /// Sets the differentiated services code point; the low six bits count.
+    #[inline]
+    pub const fn dscp(self, dscp: Dscp) -> Self {
+        match self {
+            Self::V4(builder) => Self::V4(builder.dscp(dscp)),
+            Self::V6(builder) => Self::V6(builder.dscp(dscp)),
+        }
+    }
+
+    /// Sets the congestion notification bits.
+    #[inline]
+    pub const fn ecn(self, ecn: Ecn) -> Self {
+        match self {
+            Self::V4(builder) => Self::V4(builder.ecn(ecn)),
+            Self::V6(builder) => Self::V6(builder.ecn(ecn)),
+        }
+    }
+
+    /// Returns the version.
+    #[must_use]
+    #[inline]
+    pub const fn version(&self) -> IpVersion {
+        match self {
+            Self::V4(_) => IpVersion::V4,
+            Self::V6(_) => IpVersion::V6,
+        }
+    }
+
+    #[inline]
+    pub(super) const fn header_len(&self) -> usize {
+        match self {
+            Self::V4(builder) => builder.own_len(),
+            Self::V6(builder) => builder.own_len(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn pseudo_header(&self) -> PseudoHeader {
+        match self {
+            Self::V4(builder) => builder.pseudo_header(),
+            Self::V6(builder) => builder.pseudo_header(),
+        }
+    }
+
+    #[inline]
+    pub(super) const fn check(&self, segment_len: usize) -> Result<(), BuildError> {
+        match self {
+            Self::V4(builder) => builder.check(segment_len),
+            Self::V6(builder) => builder.check(segment_len),
+        }
+    }
+
+    /// Writes the header to a buffer of exactly its length.
+    #[inline]
+    pub(super) fn write(&self, header: &mut [u8], segment_len: usize, protocol: Protocol) {
+        match self {
+            Self::V4(builder) => builder.write(header, segment_len, protocol),
+            Self::V6(builder) => builder.write(header, segment_len, protocol),
+        }
+    }
+
+    /// Starts an ICMP message, whose type has another number under either version.
+    #[inline]
+    fn message(self, v4: Icmpv4Type, v6: Icmpv6Type, code: u8, word: [u8; 4]) -> IcmpBuilder<'a> {
+        let number = match self {
+            Self::V4(_) => v4.number(),
+            Self::V6(_) => v6.number(),
+        };
+        PacketBuilder::new(self, Icmp::new(number, code, word))
+    }
+
+    #[inline]
+    fn echo(self, v4: Icmpv4Type, v6: Icmpv6Type, id: u16, sequence: u16) -> IcmpBuilder<'a> {
+        let ([a, b], [c, d]) = (id.to_be_bytes(), sequence.to_be_bytes());
+        self.message(v4, v6, 0, [a, b, c, d])
+    }
+
+    fn unreachable(self, code: u8, word: [u8; 4], quoted: &'a [u8]) -> IcmpBuilder<'a> {
+        let (v4, v6) = (
+            Icmpv4Type::DESTINATION_UNREACHABLE,
+            Icmpv6Type::DESTINATION_UNREACHABLE,
+        );
+        self.message(v4, v6, code, word)
+            .payload(self.quotable(quoted))
+    }
+
+    /// Cuts a packet to what an ICMP error may quote of it.
+    fn quotable(&self, packet: &'a [u8]) -> &'a [u8] {
+        let error_len = match self {
+            Self::V4(_) => ICMPV4_ERROR_LEN,
+            Self::V6(_) => ICMPV6_ERROR_LEN,
+        };
+        let max = error_len.saturating_sub(self.header_len() + ICMP_HEADER_LEN);
+        packet.get(..max).unwrap_or(packet)
+    }
+}
+
+impl<'a> From<Ipv4Builder<'a>> for IpBuilder<'a> {
+    #[inline]
+    fn from(builder: Ipv4Builder<'a>) -> Self {
+        Self::V4(builder)
+    }
+}
+
+impl<'a> From<Ipv6Builder<'a>> for IpBuilder<'a> {
+    #[inline]
+    fn from(builder: Ipv6Builder<'a>) -> Self {
+        Self::V6(builder)
+    }
+}
+
+/// Gives a builder of an IP header the ways on to the upper layer.
+macro_rules! upper_layers {
+    ($builder:ident) => {
+        impl<'a> $builder<'a> {
+            /// Goes on with a TCP segment: no flags, a window of 65535.
+            #[inline]
+            pub fn tcp(self, source_port: u16, destination_port: u16) -> TcpBuilder<'a> {
+                self.upper(Tcp::new(source_port, destination_port))
+            }
+
+            /// Goes on with a UDP datagram.
+            #[inline]
+            pub fn udp(self, source_port: u16, destination_port: u16) -> UdpBuilder<'a> {
+                self.upper(Udp::new(source_port, destination_port))
+            }
+
+            /// Goes on with an echo request.
+            #[inline]
+            pub fn icmp_echo_request(self, identifier: u16, sequence: u16) -> IcmpBuilder<'a> {
+                let (v4, v6) = (Icmpv4Type::ECHO_REQUEST, Icmpv6Type::ECHO_REQUEST);
+                IpBuilder::from(self).echo(v4, v6, identifier, sequence)
+            }
+
+            /// Goes on with an echo reply.
+            #[inline]
+            pub fn icmp_echo_reply(self, identifier: u16, sequence: u16) -> IcmpBuilder<'a> {
+                let (v4, v6) = (Icmpv4Type::ECHO_REPLY, Icmpv6Type::ECHO_REPLY);
+                IpBuilder::from(self).echo(v4, v6, identifier, sequence)
+            }
+
+            /// Goes on with the error that nobody listens at the port of the packet `quoted`.
+            ///
+            /// As in all errors, of a long packet only the start is quoted: the error is at most
+            /// 576 bytes under IPv4 and 1280 under IPv6.
+            pub fn icmp_port_unreachable(self, quoted: &'a [u8]) -> IcmpBuilder<'a> {
+                let builder = IpBuilder::from(self);
+                let code = match builder {
+                    IpBuilder::V4(_) => Icmpv4Unreachable::PORT.number(),
+                    IpBuilder::V6(_) => Icmpv6Unreachable::PORT.number(),
+                };
+                builder.unreachable(code, [0; 4], quoted)
+            }
+
+            /// Goes on with the error that the packet `quoted` ran out of hops.
+            pub fn icmp_time_exceeded(self, quoted: &'a [u8]) -> IcmpBuilder<'a> {
+                let builder = IpBuilder::from(self);
+                let (v4, v6) = (Icmpv4Type::TIME_EXCEEDED, Icmpv6Type::TIME_EXCEEDED);
+                builder
+                    .message(v4, v6, 0, [0; 4])
+                    .payload(builder.quotable(quoted))
+            }
+
+            /// Goes on with the error that the packet `quoted` does not fit the next hop, whose
+            /// MTU is `mtu` bytes.
+            ///
+            /// Under IPv4 this is "fragmentation needed", which cannot say more than 65535.
+            ///
+            /// Source: RFC 1191 §4, RFC 4443 §3.2.
+            pub fn icmp_packet_too_big(self, mtu: u32, quoted: &'a [u8]) -> IcmpBuilder<'a> {
+                let builder = IpBuilder::from(self);
+                if let IpBuilder::V4(_) = builder {
+                    let [high, low] = u16::try_from(mtu).unwrap_or(u16::MAX).to_be_bytes();
+                    let code = Icmpv4Unreachable::FRAGMENTATION_NEEDED.number();
+                    return builder.unreachable(code, [0, 0, high, low], quoted);
+                }
+                let kind = Icmpv6Type::PACKET_TOO_BIG.number();
+                let quoted = builder.quotable(quoted);
+                builder
+                    .upper(Icmp::new(kind, 0, mtu.to_be_bytes()))
+                    .payload(quoted)
+            }
+
+            /// Goes on with any ICMP message: what follows the checksum comes from
+            /// [`word`](IcmpBuilder::word) and [`payload`](IcmpBuilder::payload).
+            #[inline]
+            pub fn icmp(self, message_type: u8, code: u8) -> IcmpBuilder<'a> {
+                self.upper(Icmp::new(message_type, code, [0; 4]))
+            }
+
+            /// Goes on with a payload that stands on IP by itself.
+            #[inline]
+            pub fn bare(self, protocol: Protocol) -> PacketBuilder<'a, Bare> {
+                self.upper(Bare(protocol))
+            }
+
+            /// Goes on with the header of any protocol.
+            #[inline]
+            pub fn upper<U: Upper>(self, upper: U) -> PacketBuilder<'a, U> {
+                PacketBuilder::new(self.into(), upper)
+            }
+        }
+    };
+}
+
+upper_layers!(Ipv4Builder);
+upper_layers!(Ipv6Builder);
+upper_layers!(IpBuilder);
+
+impl<'a> Ipv4Builder<'a> {
+    /// Goes on with the error that the packet `quoted` did not reach its destination.
+    pub fn icmp_unreachable(self, code: Icmpv4Unreachable, quoted: &'a [u8]) -> IcmpBuilder<'a> {
+        IpBuilder::from(self).unreachable(code.number(), [0; 4], quoted)
+    }
+}
+
+impl<'a> Ipv6Builder<'a> {
+    /// Goes on with the error that the packet `quoted` did not reach its destination.
+    pub fn icmp_unreachable(self, code: Icmpv6Unreachable, quoted: &'a [u8]) -> IcmpBuilder<'a> {
+        IpBuilder::from(self).unreachable(code.number(), [0; 4], quoted)
+    }
+}

@@ -1,0 +1,231 @@
+//! The IPv4 header of a packet in the making.
+
+use core::net::Ipv4Addr;
+
+use super::ip::{DEFAULT_HOP_LIMIT, MAX_LEN};
+use super::{BuildError, in_words, low_u16, padded_to_words};
+use crate::checksum::{PseudoHeader, checksum};
+use crate::error::Layer;
+use crate::header::IPV4_HEADER_LEN;
+use crate::traffic_class::{with_dscp, with_ecn};
+use crate::{Dscp, Ecn, Protocol};
+
+/// The most bytes of options the header has room for.
+const MAX_OPTIONS_LEN: usize = 40;
+
+const RESERVED_FLAG: u16 = 0x8000;
+const DONT_FRAGMENT: u16 = 0x4000;
+const MORE_FRAGMENTS: u16 = 0x2000;
+const OFFSET_MASK: u16 = 0x1fff;
+
+/// The IPv4 header of a packet in the making; [`v4`](crate::v4) starts it.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a builder does nothing until it is written"]
+pub struct Ipv4Builder<'a> {
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+    ttl: u8,
+    traffic_class: u8,
+    version: u8,
+    identification: u16,
+    flags_and_offset: u16,
+    options: &'a [u8],
+    header_len: Option<u8>,
+    total_len: Option<u16>,
+    protocol: Option<Protocol>,
+    checksum: Option<u16>,
+}
+
+impl<'a> Ipv4Builder<'a> {
+    #[inline]
+    pub(super) const fn new(source: Ipv4Addr, destination: Ipv4Addr) -> Self {
+        Self {
+            source,
+            destination,
+            ttl: DEFAULT_HOP_LIMIT,
+            traffic_class: 0,
+            version: 4,
+            identification: 0,
+            flags_and_offset: DONT_FRAGMENT,
+            options: &[],
+            header_len: None,
+            total_len: None,
+            protocol: None,
+            checksum: None,
+        }
+    }
+
+    /// Sets the TTL.
+    #[inline]
+    pub const fn ttl(mut self, ttl: u8) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    /// Sets the differentiated services code point; the low six bits count.
+    #[inline]
+    pub const fn dscp(mut self, dscp: Dscp) -> Self {
+        self.traffic_class = with_dscp(self.traffic_class, dscp);
+        self
+    }
+
+    /// Sets the congestion notification bits.
+    #[inline]
+    pub const fn ecn(mut self, ecn: Ecn) -> Self {
+        self.traffic_class = with_ecn(self.traffic_class, ecn);
+        self
+    }
+
+    /// Sets the identification.
+    #[inline]
+    pub const fn identification(mut self, identification: u16) -> Self {
+        self.identification = identification;
+        self
+    }
+
+    /// Sets whether routers may not fragment the packet.
+    #[inline]
+    pub const fn dont_fragment(self, set: bool) -> Self {
+        self.flag(DONT_FRAGMENT, set)
+    }
+
+    /// Sets whether fragments follow this one.
+    #[inline]
+    pub const fn more_fragments(self, set: bool) -> Self {
+        self.flag(MORE_FRAGMENTS, set)
+    }
+
+    /// Sets the reserved flag.
+    #[inline]
+    pub const fn reserved_flag(self, set: bool) -> Self {
+        self.flag(RESERVED_FLAG, set)
+    }
+
+    /// Sets where the payload stands in the whole datagram, in bytes, rounded down to 8.
+    #[inline]
+    pub const fn fragment_offset(mut self, offset: u16) -> Self {
+        self.flags_and_offset = (self.flags_and_offset & !OFFSET_MASK) | (offset / 8);
+        self
+    }
+
+    #[inline]
+    const fn flag(mut self, flag: u16, set: bool) -> Self {
+        self.flags_and_offset &= !flag;
+        if set {
+            self.flags_and_offset |= flag;
+        }
+        self
+    }
+
+    /// Sets the options as they are on the wire; zeros fill them up to a multiple of 4 bytes.
+    #[inline]
+    pub const fn options(mut self, options: &'a [u8]) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Overrides the version nibble.
+    #[inline]
+    pub const fn version(mut self, version: u8) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Overrides the header length field, in bytes, rounded down to 4 and modulo 64.
+    #[inline]
+    pub const fn header_len(mut self, len: u8) -> Self {
+        self.header_len = Some(len);
+        self
+    }
+
+    /// Overrides the total length field, in bytes.
+    #[inline]
+    pub const fn total_len(mut self, len: u16) -> Self {
+        self.total_len = Some(len);
+        self
+    }
+
+    /// Overrides the protocol field.
+    #[inline]
+    pub const fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = Some(protocol);
+        self
+    }
+
+    /// Overrides the header checksum.
+    #[inline]
+    pub const fn checksum(mut self, checksum: u16) -> Self {
+        self.checksum = Some(checksum);
+        self
+    }
+
+    /// Returns the length of the header as it is written.
+    #[inline]
+    pub(super) const fn own_len(&self) -> usize {
+        IPV4_HEADER_LEN + padded_to_words(self.fitting_options().len())
+    }
+
+    #[inline]
+    const fn fitting_options(&self) -> &'a [u8] {
+        if self.options.len() > MAX_OPTIONS_LEN {
+            &[]
+        } else {
+            self.options
+        }
+    }
+
+    #[inline]
+    pub(super) fn pseudo_header(&self) -> PseudoHeader {
+        PseudoHeader::v4(self.source, self.destination)
+    }
+
+    #[inline]
+    pub(super) const fn check(&self, segment_len: usize) -> Result<(), BuildError> {
+        let layer = Layer::Ipv4;
+        let (options_len, max) = (self.options.len(), MAX_OPTIONS_LEN);
+        if options_len > max {
+            return Err(BuildError::OptionsTooLong {
+                layer,
+                len: options_len,
+                max,
+            });
+        }
+        let len = self.own_len() + segment_len;
+        if len > MAX_LEN && self.total_len.is_none() {
+            return Err(BuildError::TooLong {
+                layer,
+                len,
+                max: MAX_LEN,
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes the header to a buffer of exactly its length.
+    #[inline]
+    pub(super) fn write(&self, header: &mut [u8], segment_len: usize, protocol: Protocol) {
+        let own_len = header.len();
+        let Some((fixed, rest)) = header.split_first_chunk_mut::<IPV4_HEADER_LEN>() else {
+            return;
+        };
+        let header_len = self.header_len.map_or(own_len, usize::from);
+        let total_len = self
+            .total_len
+            .unwrap_or_else(|| low_u16(own_len + segment_len));
+        fixed[0] = self.version << 4 | in_words(header_len);
+        fixed[1] = self.traffic_class;
+        fixed[2..4].copy_from_slice(&total_len.to_be_bytes());
+        fixed[4..6].copy_from_slice(&self.identification.to_be_bytes());
+        fixed[6..8].copy_from_slice(&self.flags_and_offset.to_be_bytes());
+        fixed[8] = self.ttl;
+        fixed[9] = self.protocol.unwrap_or(protocol).number();
+        fixed[10..12].fill(0);
+        fixed[12..16].copy_from_slice(&self.source.octets());
+        fixed[16..20].copy_from_slice(&self.destination.octets());
+        let options = self.fitting_options();
+        rest.fill(0);
+        rest[..options.len()].copy_from_slice(options);
+        let sum = self.checksum.unwrap_or_else(|| checksum(header));
+        header[10..12].copy_from_slice(&sum.to_be_bytes());
+    }
+}

@@ -1,0 +1,233 @@
+//! Builders: one chain of calls from the addresses to the bytes.
+//!
+//! Lengths and checksums are filled in; each can be set to another value, so that a packet can be
+//! wrong on purpose. A builder is a plain value: it can be kept, changed and written many times.
+
+mod icmp;
+mod ip;
+mod ipv4;
+mod ipv6;
+mod tcp;
+mod udp;
+
+#[cfg(feature = "alloc")]
+use alloc::{vec, vec::Vec};
+
+use crate::Protocol;
+use crate::checksum::PseudoHeader;
+use crate::error::Layer;
+use crate::header::IpVersion;
+
+pub use icmp::{Icmp, IcmpBuilder};
+pub use ip::{IpBuilder, ip, v4, v6};
+pub use ipv4::Ipv4Builder;
+pub use ipv6::Ipv6Builder;
+pub use tcp::{Tcp, TcpBuilder};
+pub use udp::{Udp, UdpBuilder};
+
+/// Why a packet cannot be written.
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The buffer is too small.
+    #[error("the packet takes {needed} bytes, the buffer has {available}")]
+    BufferTooSmall {
+        /// The length of the packet, in bytes.
+        needed: usize,
+        /// The length of the buffer, in bytes.
+        available: usize,
+    },
+    /// Something is longer than its length field can say.
+    #[error("{layer} cannot say that it is {len} bytes long, {max} at most")]
+    TooLong {
+        /// The layer with the length field.
+        layer: Layer,
+        /// The length, in bytes.
+        len: usize,
+        /// The greatest length it can say, in bytes.
+        max: usize,
+    },
+    /// The options do not fit into the header.
+    #[error("{layer} has room for {max} bytes of options, there are {len}")]
+    OptionsTooLong {
+        /// The layer the options are of.
+        layer: Layer,
+        /// The length of the options, in bytes.
+        len: usize,
+        /// The room for them, in bytes.
+        max: usize,
+    },
+    /// The addresses are of different versions.
+    #[error("source and destination are of different IP versions")]
+    MixedVersions,
+}
+
+/// The header of a protocol that stands on IP.
+///
+/// TCP, UDP and ICMP are built this way, and so can be any protocol of a caller's own:
+/// [`IpBuilder::upper`] takes it.
+pub trait Upper {
+    /// Returns the number of the protocol.
+    fn protocol(&self, version: IpVersion) -> Protocol;
+
+    /// Returns the length of the header, in bytes.
+    fn header_len(&self) -> usize;
+
+    /// Says whether a header can be written for `segment_len` bytes, itself included.
+    ///
+    /// # Errors
+    /// [`BuildError`] if the header cannot hold what it was told to.
+    fn check(&self, segment_len: usize) -> Result<(), BuildError>;
+
+    /// Writes the header to the start of `segment`, which holds the payload behind it.
+    ///
+    /// Every byte of the header is written, and none behind it.
+    fn write(&self, segment: &mut [u8], pseudo_header: &PseudoHeader);
+}
+
+/// No header at all: the payload stands on IP by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bare(pub Protocol);
+
+impl Upper for Bare {
+    fn protocol(&self, _: IpVersion) -> Protocol {
+        self.0
+    }
+
+    fn header_len(&self) -> usize {
+        0
+    }
+
+    fn check(&self, _: usize) -> Result<(), BuildError> {
+        Ok(())
+    }
+
+    fn write(&self, _: &mut [u8], _: &PseudoHeader) {}
+}
+
+/// A packet in the making: an IP header, the header of an upper layer and a payload.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a builder does nothing until it is written"]
+pub struct PacketBuilder<'a, U> {
+    ip: IpBuilder<'a>,
+    upper: U,
+    payload: &'a [u8],
+}
+
+impl<'a, U: Upper> PacketBuilder<'a, U> {
+    #[inline]
+    pub(crate) fn new(ip: IpBuilder<'a>, upper: U) -> Self {
+        Self {
+            ip,
+            upper,
+            payload: &[],
+        }
+    }
+
+    /// Sets the payload.
+    #[inline]
+    pub const fn payload(mut self, payload: &'a [u8]) -> Self {
+        self.payload = payload;
+        self
+    }
+
+    /// Returns the length of the whole packet, in bytes.
+    #[must_use]
+    #[inline]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a packet has a header and is never empty"
+    )]
+    pub fn len(&self) -> usize {
+        self.ip.header_len() + self.segment_len()
+    }
+
+    /// Writes the packet to the start of `buf` and returns its length in bytes.
+    ///
+    /// # Errors
+    /// [`BuildError`] if the buffer is too small, options do not fit, or something is longer than
+    /// its length field can say and the field was not set by hand. `buf` is then as it was.
+    #[inline]
+    pub fn write(&self, buf: &mut [u8]) -> Result<usize, BuildError> {
+        self.check()?;
+        let len = self.len();
+        let available = buf.len();
+        match buf.get_mut(..len) {
+            Some(packet) => self.emit(packet),
+            None => {
+                return Err(BuildError::BufferTooSmall {
+                    needed: len,
+                    available,
+                });
+            }
+        }
+        Ok(len)
+    }
+
+    /// Returns the packet.
+    ///
+    /// This never fails: a length too great for its field is written modulo the field, and
+    /// options that do not fit are left out. Where that must not happen, use
+    /// [`try_build`](Self::try_build).
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn build(&self) -> Vec<u8> {
+        let mut packet = vec![0; self.len()];
+        self.emit(&mut packet);
+        packet
+    }
+
+    /// Returns the packet, or why it cannot be.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    #[cfg(feature = "alloc")]
+    pub fn try_build(&self) -> Result<Vec<u8>, BuildError> {
+        self.check()?;
+        Ok(self.build())
+    }
+
+    #[inline]
+    fn segment_len(&self) -> usize {
+        self.upper.header_len() + self.payload.len()
+    }
+
+    #[inline]
+    fn check(&self) -> Result<(), BuildError> {
+        self.ip.check(self.segment_len())?;
+        self.upper.check(self.segment_len())
+    }
+
+    /// Writes to a buffer of exactly the right length.
+    #[inline]
+    fn emit(&self, packet: &mut [u8]) {
+        let (header, segment) = packet.split_at_mut(self.ip.header_len());
+        segment[self.upper.header_len()..].copy_from_slice(self.payload);
+        self.upper.write(segment, &self.ip.pseudo_header());
+        self.ip.write(
+            header,
+            segment.len(),
+            self.upper.protocol(self.ip.version()),
+        );
+    }
+}
+
+/// Returns the low 16 bits of a length, which [`Upper::check`] found to be all, or not to matter.
+#[inline]
+const fn low_u16(len: usize) -> u16 {
+    let [low, high, ..] = len.to_le_bytes();
+    u16::from_le_bytes([low, high])
+}
+
+/// Returns a header length in words of 4 bytes, as much of it as fits a field of four bits.
+#[inline]
+const fn in_words(len: usize) -> u8 {
+    let [low, ..] = (len / 4).to_le_bytes();
+    low & 0x0f
+}
+
+/// Returns the smallest multiple of 4 that is no less than `len`.
+#[inline]
+const fn padded_to_words(len: usize) -> usize {
+    (len + 3) & !3
+}

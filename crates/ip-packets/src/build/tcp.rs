@@ -1,0 +1,315 @@
+//! The TCP header of a packet in the making.
+
+use super::{BuildError, PacketBuilder, Upper, in_words, padded_to_words};
+use crate::checksum::PseudoHeader;
+use crate::error::Layer;
+use crate::header::IpVersion;
+use crate::tcp::TCP_HEADER_LEN;
+use crate::{Protocol, SackBlock, SackBlocks, TcpFlags, TcpOption};
+
+/// The most bytes of options the header has room for.
+const MAX_OPTIONS_LEN: usize = 40;
+const DEFAULT_WINDOW: u16 = 65_535;
+
+/// A packet with a TCP segment in the making.
+pub type TcpBuilder<'a> = PacketBuilder<'a, Tcp>;
+
+/// A TCP header in the making; [`TcpBuilder`] sets its fields.
+#[derive(Clone, Copy, Debug)]
+pub struct Tcp {
+    source_port: u16,
+    destination_port: u16,
+    seq: u32,
+    ack: u32,
+    flags: TcpFlags,
+    reserved: u8,
+    window: u16,
+    urgent_pointer: u16,
+    options: Options,
+    header_len: Option<u8>,
+    checksum: Option<u16>,
+}
+
+/// Options as they are on the wire.
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    bytes: [u8; MAX_OPTIONS_LEN],
+    len: usize,
+    /// What did not fit.
+    left_out_len: usize,
+}
+
+impl Options {
+    #[inline]
+    fn push(&mut self, option: &TcpOption<'_>) {
+        match option.write(&mut self.bytes[self.len..]) {
+            Some(len) => self.len += len,
+            None => self.left_out_len += option.encoded_len(),
+        }
+    }
+
+    fn set(&mut self, bytes: &[u8]) {
+        *self = Self {
+            bytes: [0; MAX_OPTIONS_LEN],
+            len: 0,
+            left_out_len: 0,
+        };
+        match self.bytes.get_mut(..bytes.len()) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.len = bytes.len();
+            }
+            None => self.left_out_len = bytes.len(),
+        }
+    }
+}
+
+impl Tcp {
+    #[inline]
+    pub(super) const fn new(source_port: u16, destination_port: u16) -> Self {
+        Self {
+            source_port,
+            destination_port,
+            seq: 0,
+            ack: 0,
+            flags: TcpFlags::NONE,
+            reserved: 0,
+            window: DEFAULT_WINDOW,
+            urgent_pointer: 0,
+            options: Options {
+                bytes: [0; MAX_OPTIONS_LEN],
+                len: 0,
+                left_out_len: 0,
+            },
+            header_len: None,
+            checksum: None,
+        }
+    }
+}
+
+impl TcpBuilder<'_> {
+    /// Sets the sequence number.
+    #[inline]
+    pub const fn seq(mut self, seq: u32) -> Self {
+        self.upper.seq = seq;
+        self
+    }
+
+    /// Sets the ACK flag and the acknowledgment number.
+    #[inline]
+    pub const fn ack(mut self, ack: u32) -> Self {
+        self.upper.ack = ack;
+        self.flag(TcpFlags::ACK)
+    }
+
+    /// Sets the acknowledgment number and leaves the ACK flag as it is.
+    #[inline]
+    pub const fn ack_number(mut self, ack: u32) -> Self {
+        self.upper.ack = ack;
+        self
+    }
+
+    /// Replaces all flags.
+    #[inline]
+    pub const fn flags(mut self, flags: TcpFlags) -> Self {
+        self.upper.flags = flags;
+        self
+    }
+
+    #[inline]
+    const fn flag(mut self, flag: TcpFlags) -> Self {
+        self.upper.flags = self.upper.flags.with(flag);
+        self
+    }
+
+    /// Sets the SYN flag.
+    #[inline]
+    pub const fn syn(self) -> Self {
+        self.flag(TcpFlags::SYN)
+    }
+
+    /// Sets the FIN flag.
+    #[inline]
+    pub const fn fin(self) -> Self {
+        self.flag(TcpFlags::FIN)
+    }
+
+    /// Sets the RST flag.
+    #[inline]
+    pub const fn rst(self) -> Self {
+        self.flag(TcpFlags::RST)
+    }
+
+    /// Sets the PSH flag.
+    #[inline]
+    pub const fn psh(self) -> Self {
+        self.flag(TcpFlags::PSH)
+    }
+
+    /// Sets the URG flag and the urgent pointer.
+    #[inline]
+    pub const fn urg(mut self, pointer: u16) -> Self {
+        self.upper.urgent_pointer = pointer;
+        self.flag(TcpFlags::URG)
+    }
+
+    /// Sets the ECE flag.
+    #[inline]
+    pub const fn ece(self) -> Self {
+        self.flag(TcpFlags::ECE)
+    }
+
+    /// Sets the CWR flag.
+    #[inline]
+    pub const fn cwr(self) -> Self {
+        self.flag(TcpFlags::CWR)
+    }
+
+    /// Sets the AE flag.
+    #[inline]
+    pub const fn ae(self) -> Self {
+        self.flag(TcpFlags::AE)
+    }
+
+    /// Sets the reserved bits; the low three count.
+    #[inline]
+    pub const fn reserved(mut self, bits: u8) -> Self {
+        self.upper.reserved = bits & 0b111;
+        self
+    }
+
+    /// Sets the window, before scaling.
+    #[inline]
+    pub const fn window(mut self, window: u16) -> Self {
+        self.upper.window = window;
+        self
+    }
+
+    /// Sets the urgent pointer and leaves the URG flag as it is.
+    #[inline]
+    pub const fn urgent_pointer(mut self, pointer: u16) -> Self {
+        self.upper.urgent_pointer = pointer;
+        self
+    }
+
+    /// Adds an option.
+    ///
+    /// There is room for 40 bytes; zeros fill options up to a multiple of 4.
+    #[inline]
+    pub fn option(mut self, option: TcpOption<'_>) -> Self {
+        self.upper.options.push(&option);
+        self
+    }
+
+    /// Adds the maximum segment size, in bytes.
+    #[inline]
+    pub fn mss(self, mss: u16) -> Self {
+        self.option(TcpOption::Mss(mss))
+    }
+
+    /// Adds the window scale: the power of two by which windows are scaled.
+    #[inline]
+    pub fn window_scale(self, shift: u8) -> Self {
+        self.option(TcpOption::WindowScale(shift))
+    }
+
+    /// Adds the permission of selective acknowledgments.
+    #[inline]
+    pub fn sack_permitted(self) -> Self {
+        self.option(TcpOption::SackPermitted)
+    }
+
+    /// Adds selective acknowledgments.
+    pub fn sack(mut self, blocks: &[SackBlock]) -> Self {
+        match SackBlocks::new(blocks) {
+            Some(blocks) => self.option(TcpOption::Sack(blocks)),
+            None => {
+                self.upper.options.left_out_len += 2 + size_of_val(blocks);
+                self
+            }
+        }
+    }
+
+    /// Adds timestamps.
+    #[inline]
+    pub fn timestamps(self, value: u32, echo: u32) -> Self {
+        self.option(TcpOption::Timestamps { value, echo })
+    }
+
+    /// Adds one byte of padding.
+    #[inline]
+    pub fn nop(self) -> Self {
+        self.option(TcpOption::Nop)
+    }
+
+    /// Replaces all options by bytes as they are on the wire, right or wrong.
+    pub fn raw_options(mut self, bytes: &[u8]) -> Self {
+        self.upper.options.set(bytes);
+        self
+    }
+
+    /// Overrides the data offset, in bytes, rounded down to 4 and modulo 64.
+    #[inline]
+    pub const fn header_len(mut self, len: u8) -> Self {
+        self.upper.header_len = Some(len);
+        self
+    }
+
+    /// Overrides the checksum.
+    #[inline]
+    pub const fn checksum(mut self, checksum: u16) -> Self {
+        self.upper.checksum = Some(checksum);
+        self
+    }
+}
+
+impl Upper for Tcp {
+    #[inline]
+    fn protocol(&self, _: IpVersion) -> Protocol {
+        Protocol::TCP
+    }
+
+    #[inline]
+    fn header_len(&self) -> usize {
+        TCP_HEADER_LEN + padded_to_words(self.options.len)
+    }
+
+    #[inline]
+    fn check(&self, _: usize) -> Result<(), BuildError> {
+        if self.options.left_out_len > 0 {
+            return Err(BuildError::OptionsTooLong {
+                layer: Layer::Tcp,
+                len: self.options.len + self.options.left_out_len,
+                max: MAX_OPTIONS_LEN,
+            });
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn write(&self, segment: &mut [u8], pseudo_header: &PseudoHeader) {
+        let own_len = self.header_len();
+        let Some((fixed, rest)) = segment.split_first_chunk_mut::<TCP_HEADER_LEN>() else {
+            return;
+        };
+        let header_len = self.header_len.map_or(own_len, usize::from);
+        let offset = in_words(header_len);
+        let [high_flag, low_flags] = self.flags.bits().to_be_bytes();
+        fixed[..2].copy_from_slice(&self.source_port.to_be_bytes());
+        fixed[2..4].copy_from_slice(&self.destination_port.to_be_bytes());
+        fixed[4..8].copy_from_slice(&self.seq.to_be_bytes());
+        fixed[8..12].copy_from_slice(&self.ack.to_be_bytes());
+        fixed[12] = offset << 4 | self.reserved << 1 | high_flag;
+        fixed[13] = low_flags;
+        fixed[14..16].copy_from_slice(&self.window.to_be_bytes());
+        fixed[16..18].fill(0);
+        fixed[18..].copy_from_slice(&self.urgent_pointer.to_be_bytes());
+        // Behind the options the array holds the zeros that fill them up.
+        let options_len = own_len - TCP_HEADER_LEN;
+        rest[..options_len].copy_from_slice(&self.options.bytes[..options_len]);
+        let sum = self
+            .checksum
+            .unwrap_or_else(|| pseudo_header.checksum(Protocol::TCP, segment));
+        segment[16..18].copy_from_slice(&sum.to_be_bytes());
+    }
+}

@@ -1,0 +1,196 @@
+//! A validated view of an IPv6 packet.
+
+use core::net::Ipv6Addr;
+
+use crate::checksum::PseudoHeader;
+use crate::error::{Expected, Field, Layer, ParseError, short_header};
+use crate::extension::{Chain, ExtensionHeader, Ipv6Fragment};
+use crate::header::{self, IPV6_HEADER_LEN};
+use crate::{Dscp, Ecn, Protocol};
+
+/// An IPv6 packet whose lengths and extension headers were checked, trimmed to its payload length.
+///
+/// Hop-by-hop options, routing, destination options, fragment and authentication headers are
+/// walked over to the upper layer, or to the bytes of a fragment that is not the first. Jumbograms
+/// (RFC 2675) are not understood: their payload length of zero leaves no room for the option.
+///
+/// Source: RFC 8200 §3, §4.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ipv6Packet<'a> {
+    bytes: &'a [u8],
+    header: &'a [u8; IPV6_HEADER_LEN],
+    payload: &'a [u8],
+    chain: Chain,
+}
+
+impl<'a> Ipv6Packet<'a> {
+    /// Reads the packet at the start of `bytes`; what follows its payload length is left out.
+    ///
+    /// # Errors
+    /// [`ParseError`] if the version is not 6, the payload length is more than there is, or an
+    /// extension header is cut off.
+    #[inline]
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let Some(header) = bytes.first_chunk::<IPV6_HEADER_LEN>() else {
+            return Err(short_header(Layer::Ipv6, IPV6_HEADER_LEN, bytes.len()));
+        };
+        if header[0] >> 4 != 6 {
+            return Err(wrong_version(header[0] >> 4));
+        }
+        let total_len = header::v6_total_len(header, bytes.len())?;
+        let bytes = bytes.get(..total_len).unwrap_or(bytes);
+        let chain = Chain::walk(header, bytes)?;
+        let payload = bytes.get(chain.upper_offset()..).unwrap_or_default();
+        Ok(Self {
+            bytes,
+            header,
+            payload,
+            chain,
+        })
+    }
+
+    /// Returns the whole packet.
+    #[must_use]
+    #[inline]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Returns the length of the header with all extension headers, in bytes.
+    #[must_use]
+    #[inline]
+    pub const fn header_len(&self) -> usize {
+        self.chain.upper_offset()
+    }
+
+    /// Returns what follows the extension headers.
+    #[must_use]
+    #[inline]
+    pub const fn payload(&self) -> &'a [u8] {
+        self.payload
+    }
+
+    /// Returns the source address.
+    #[must_use]
+    #[inline]
+    pub fn source(&self) -> Ipv6Addr {
+        header::v6_source(self.header)
+    }
+
+    /// Returns the destination address in the header: the next hop while a routing header steers.
+    #[must_use]
+    #[inline]
+    pub fn destination(&self) -> Ipv6Addr {
+        header::v6_destination(self.header)
+    }
+
+    /// Returns the address where the packet ends its way.
+    ///
+    /// That is the last address of a routing header of type 0, 2 or 4 with segments left, and
+    /// otherwise the destination.
+    #[must_use]
+    #[inline]
+    pub fn final_destination(&self) -> Ipv6Addr {
+        self.chain
+            .final_destination(self.bytes)
+            .unwrap_or_else(|| self.destination())
+    }
+
+    /// Returns the next header field of the IPv6 header: an extension header or the upper layer.
+    #[must_use]
+    #[inline]
+    pub const fn next_header(&self) -> Protocol {
+        Protocol::new(self.header[6])
+    }
+
+    /// Returns the protocol of the payload, after all extension headers.
+    #[must_use]
+    #[inline]
+    pub const fn protocol(&self) -> Protocol {
+        self.chain.protocol()
+    }
+
+    /// Walks over the extension headers.
+    #[inline]
+    pub fn extension_headers(&self) -> impl Iterator<Item = ExtensionHeader<'a>> + use<'a> {
+        self.chain.headers(self.next_header(), self.bytes)
+    }
+
+    /// Returns how many more hops the packet may take.
+    #[must_use]
+    #[inline]
+    pub const fn hop_limit(&self) -> u8 {
+        self.header[7]
+    }
+
+    /// Returns the differentiated services code point.
+    #[must_use]
+    #[inline]
+    pub const fn dscp(&self) -> Dscp {
+        Dscp::new(self.traffic_class() >> 2)
+    }
+
+    /// Returns the congestion notification bits.
+    #[must_use]
+    #[inline]
+    pub const fn ecn(&self) -> Ecn {
+        Ecn::from_traffic_class(self.header[1] >> 4)
+    }
+
+    /// Returns the traffic class octet: DSCP and ECN.
+    #[must_use]
+    #[inline]
+    pub const fn traffic_class(&self) -> u8 {
+        self.header[0] << 4 | self.header[1] >> 4
+    }
+
+    /// Returns the flow label: 20 bits.
+    #[must_use]
+    #[inline]
+    pub const fn flow_label(&self) -> u32 {
+        u32::from_be_bytes([0, self.header[1] & 0x0f, self.header[2], self.header[3]])
+    }
+
+    /// Returns the fragment header, if there is one.
+    #[must_use]
+    #[inline]
+    pub const fn fragment(&self) -> Option<Ipv6Fragment> {
+        self.chain.fragment()
+    }
+
+    /// Returns whether the payload is a part of a larger packet.
+    ///
+    /// An atomic fragment (RFC 6946) is whole and not counted.
+    #[must_use]
+    #[inline]
+    pub const fn is_fragment(&self) -> bool {
+        match self.chain.fragment() {
+            Some(fragment) => !fragment.is_atomic(),
+            None => false,
+        }
+    }
+
+    /// Returns what the checksums of TCP, UDP and ICMPv6 cover beside their own bytes.
+    #[must_use]
+    #[inline]
+    pub fn pseudo_header(&self) -> PseudoHeader {
+        PseudoHeader::v6(self.source(), self.final_destination())
+    }
+
+    /// Returns where the extension headers stand.
+    #[inline]
+    pub(crate) const fn chain(&self) -> &Chain {
+        &self.chain
+    }
+}
+
+#[cold]
+fn wrong_version(found: u8) -> ParseError {
+    ParseError::Invalid {
+        layer: Layer::Ipv6,
+        field: Field::Version,
+        offset: 0,
+        found: usize::from(found),
+        expected: Expected::Exactly(6),
+    }
+}

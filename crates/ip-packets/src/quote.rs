@@ -1,0 +1,157 @@
+//! The start of a packet that an ICMP error quotes, read as far as it goes.
+
+use core::net::IpAddr;
+
+use crate::error::{Layer, ParseError, short_header};
+use crate::extension::Chain;
+use crate::header::{
+    self, IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpVersion, v4_destination, v4_source, v6_destination,
+    v6_source,
+};
+use crate::{Icmpv4Type, Icmpv6Type, Protocol};
+
+/// A packet of which perhaps only the start is there.
+///
+/// Routers cut quotes, and change lengths, hop counts and checksums on the way: none of these is
+/// checked. Only the fixed IP header must be there.
+///
+/// Source: RFC 792, RFC 1812 §4.3.2.3, RFC 4443 §2.4.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct QuotedPacket<'a> {
+    version: IpVersion,
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: Protocol,
+    /// What is there of the upper layer; nothing for a fragment that is not the first.
+    upper: &'a [u8],
+}
+
+/// The ports of a quoted TCP segment or UDP datagram.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Ports {
+    /// The source port.
+    pub source: u16,
+    /// The destination port.
+    pub destination: u16,
+}
+
+impl<'a> QuotedPacket<'a> {
+    /// Reads what there is of a packet.
+    ///
+    /// # Errors
+    /// [`ParseError`] if the version is neither 4 nor 6 or the fixed header is cut off.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        match header::version(bytes)? {
+            IpVersion::V4 => Self::parse_v4(bytes),
+            IpVersion::V6 => Self::parse_v6(bytes),
+        }
+    }
+
+    fn parse_v4(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let Some(header) = bytes.first_chunk::<IPV4_HEADER_LEN>() else {
+            return Err(short_header(Layer::Ipv4, IPV4_HEADER_LEN, bytes.len()));
+        };
+        let header_len = (usize::from(header[0] & 0x0f) * 4).max(IPV4_HEADER_LEN);
+        let is_first = u16::from_be_bytes([header[6], header[7]]) & 0x1fff == 0;
+        let upper = bytes.get(header_len..).filter(|_| is_first);
+        Ok(Self {
+            version: IpVersion::V4,
+            source: IpAddr::V4(v4_source(header)),
+            destination: IpAddr::V4(v4_destination(header)),
+            protocol: Protocol::new(header[9]),
+            upper: upper.unwrap_or_default(),
+        })
+    }
+
+    fn parse_v6(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let Some(header) = bytes.first_chunk::<IPV6_HEADER_LEN>() else {
+            return Err(short_header(Layer::Ipv6, IPV6_HEADER_LEN, bytes.len()));
+        };
+        let chain = Chain::walk_leniently(header, bytes);
+        let is_first = chain.fragment().is_none_or(|fragment| fragment.offset == 0);
+        let upper = bytes.get(chain.upper_offset()..).filter(|_| is_first);
+        Ok(Self {
+            version: IpVersion::V6,
+            source: IpAddr::V6(v6_source(header)),
+            destination: IpAddr::V6(v6_destination(header)),
+            protocol: chain.protocol(),
+            upper: upper.unwrap_or_default(),
+        })
+    }
+
+    /// Returns the version.
+    #[must_use]
+    #[inline]
+    pub const fn version(&self) -> IpVersion {
+        self.version
+    }
+
+    /// Returns the source address: whoever the error is sent to.
+    #[must_use]
+    #[inline]
+    pub const fn source(&self) -> IpAddr {
+        self.source
+    }
+
+    /// Returns the destination address.
+    #[must_use]
+    #[inline]
+    pub const fn destination(&self) -> IpAddr {
+        self.destination
+    }
+
+    /// Returns the protocol, or the extension header at which the quote is cut off.
+    #[must_use]
+    #[inline]
+    pub const fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Returns what is there of the upper layer.
+    #[must_use]
+    #[inline]
+    pub const fn payload(&self) -> &'a [u8] {
+        self.upper
+    }
+
+    /// Returns the ports of TCP or UDP.
+    #[must_use]
+    pub fn ports(&self) -> Option<Ports> {
+        let [a, b, c, d] = *self.upper.first_chunk::<4>()?;
+        matches!(self.protocol, Protocol::TCP | Protocol::UDP).then_some(Ports {
+            source: u16::from_be_bytes([a, b]),
+            destination: u16::from_be_bytes([c, d]),
+        })
+    }
+
+    /// Returns the sequence number of TCP.
+    #[must_use]
+    pub fn tcp_seq(&self) -> Option<u32> {
+        let (_, seq) = self.upper.first_chunk::<8>()?.split_last_chunk::<4>()?;
+        (self.protocol == Protocol::TCP).then_some(u32::from_be_bytes(*seq))
+    }
+
+    /// Returns identifier and sequence number of an echo request.
+    #[must_use]
+    pub fn echo_request(&self) -> Option<EchoId> {
+        let [kind, _, _, _, a, b, c, d] = *self.upper.first_chunk::<8>()?;
+        let is_request = match self.protocol {
+            Protocol::ICMPV4 => Icmpv4Type::new(kind) == Icmpv4Type::ECHO_REQUEST,
+            Protocol::ICMPV6 => Icmpv6Type::new(kind) == Icmpv6Type::ECHO_REQUEST,
+            _ => false,
+        };
+        is_request.then_some(EchoId {
+            identifier: u16::from_be_bytes([a, b]),
+            sequence: u16::from_be_bytes([c, d]),
+        })
+    }
+}
+
+/// What tells one echo request from another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct EchoId {
+    /// Tells the runs of a pinging program apart.
+    pub identifier: u16,
+    /// Tells the requests of one run apart.
+    pub sequence: u16,
+}

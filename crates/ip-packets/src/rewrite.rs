@@ -1,0 +1,363 @@
+//! Changes to a packet in place, every checksum kept right by its difference.
+
+use core::net::{IpAddr, SocketAddr};
+
+use crate::checksum::Sum;
+use crate::error::ParseError;
+use crate::header::{self, IPV4_HEADER_LEN, IpVersion};
+use crate::traffic_class::{with_dscp, with_ecn};
+use crate::{Dscp, Ecn, IpPacket, Protocol, Transport};
+
+/// A packet to be changed in place.
+///
+/// Checksums are updated by the difference a change makes (RFC 1624): a wrong one stays wrong by
+/// as much, a UDP datagram without one stays without. In a fragment other than the first, and
+/// under a protocol that this crate does not read, only the IP header is kept right; a first
+/// fragment counts as such a packet too where its transport header is cut off.
+///
+/// ```
+/// use wirecraft_ip_packets::{IpPacket, IpPacketMut, v4};
+///
+/// let mut bytes = v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into()).udp(1000, 53).build();
+/// let mut packet = IpPacketMut::parse(&mut bytes)?;
+/// packet.set_hop_limit(3);
+/// packet.set_destination("10.0.0.9:5353".parse()?)?;
+///
+/// let packet = IpPacket::parse(&bytes)?;
+/// assert!(packet.udp()?.checksum_is_valid(&packet.pseudo_header()));
+/// assert_eq!(packet.udp()?.destination_port(), 5353);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct IpPacketMut<'a> {
+    bytes: &'a mut [u8],
+    version: IpVersion,
+    protocol: Protocol,
+    upper: Upper,
+    /// Whether a routing header names another destination for the checksum to cover.
+    is_steered: bool,
+}
+
+/// Where the upper layer stands, and how much of it is understood.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Upper {
+    offset: usize,
+    kind: UpperKind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum UpperKind {
+    Tcp,
+    Udp,
+    Icmpv6,
+    Opaque,
+}
+
+/// Why a change cannot be made.
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RewriteError {
+    /// The address is not of the version of the packet.
+    #[error("{address} is not an address of the packet's IP version")]
+    WrongVersion {
+        /// The address.
+        address: IpAddr,
+    },
+    /// The packet has no such field to change.
+    #[error("a packet of protocol {protocol} has no {field}")]
+    NoSuchField {
+        /// The protocol of the packet.
+        protocol: Protocol,
+        /// The field, in words.
+        field: &'static str,
+    },
+}
+
+impl<'a> IpPacketMut<'a> {
+    /// Checks `bytes` as [`IpPacket::parse`] does.
+    ///
+    /// # Errors
+    /// As [`IpPacket::parse`].
+    #[inline]
+    pub fn parse(bytes: &'a mut [u8]) -> Result<Self, ParseError> {
+        let packet = IpPacket::parse(bytes)?;
+        let (version, protocol) = (packet.version(), packet.protocol());
+        let is_steered = match &packet {
+            IpPacket::V4(_) => false,
+            IpPacket::V6(packet) => packet.chain().is_steered(packet.as_bytes()),
+        };
+        let upper = Upper {
+            offset: packet.header_len(),
+            kind: UpperKind::of(&packet),
+        };
+        let len = packet.as_bytes().len();
+        let (bytes, _) = bytes.split_at_mut(len);
+        Ok(Self {
+            bytes,
+            version,
+            protocol,
+            upper,
+            is_steered,
+        })
+    }
+
+    /// Returns the whole packet.
+    #[must_use]
+    #[inline]
+    pub const fn as_bytes(&self) -> &[u8] {
+        self.bytes
+    }
+
+    /// Sets the differentiated services code point; the low six bits count.
+    pub fn set_dscp(&mut self, dscp: Dscp) {
+        let octet = with_dscp(self.traffic_class(), dscp);
+        self.set_traffic_class(octet);
+    }
+
+    /// Sets the congestion notification bits.
+    #[inline]
+    pub fn set_ecn(&mut self, ecn: Ecn) {
+        let octet = with_ecn(self.traffic_class(), ecn);
+        self.set_traffic_class(octet);
+    }
+
+    fn traffic_class(&self) -> u8 {
+        match self.version {
+            IpVersion::V4 => self.bytes[1],
+            IpVersion::V6 => self.bytes[0] << 4 | self.bytes[1] >> 4,
+        }
+    }
+
+    fn set_traffic_class(&mut self, octet: u8) {
+        match self.version {
+            IpVersion::V4 => {
+                if let Some(header) = self.bytes.first_chunk_mut::<IPV4_HEADER_LEN>() {
+                    header::set_v4_traffic_class(header, octet);
+                }
+            }
+            IpVersion::V6 => {
+                self.bytes[0] = self.bytes[0] & 0xf0 | octet >> 4;
+                self.bytes[1] = octet << 4 | self.bytes[1] & 0x0f;
+            }
+        }
+    }
+
+    /// Sets the TTL or hop limit.
+    #[inline]
+    pub fn set_hop_limit(&mut self, hops: u8) {
+        match self.version {
+            IpVersion::V4 => self.replace(8, [hops, self.bytes[9]], Covers::IpHeader),
+            IpVersion::V6 => self.bytes[7] = hops,
+        }
+    }
+
+    /// Sets the identification of an IPv4 packet.
+    ///
+    /// # Errors
+    /// [`RewriteError::NoSuchField`] under IPv6.
+    pub fn set_identification(&mut self, identification: u16) -> Result<(), RewriteError> {
+        if self.version == IpVersion::V6 {
+            return Err(self.no_such_field("identification"));
+        }
+        self.replace(4, identification.to_be_bytes(), Covers::IpHeader);
+        Ok(())
+    }
+
+    /// Sets the source address.
+    ///
+    /// # Errors
+    /// [`RewriteError::WrongVersion`] if the address is not of the version of the packet.
+    #[inline]
+    pub fn set_source_address(&mut self, address: IpAddr) -> Result<(), RewriteError> {
+        match (self.version, address) {
+            (IpVersion::V4, IpAddr::V4(v4)) => self.replace(12, v4.octets(), Covers::Both),
+            (IpVersion::V6, IpAddr::V6(v6)) => self.replace(8, v6.octets(), Covers::Upper),
+            _ => return Err(RewriteError::WrongVersion { address }),
+        }
+        Ok(())
+    }
+
+    /// Sets the destination address in the IP header.
+    ///
+    /// # Errors
+    /// [`RewriteError::WrongVersion`] if the address is not of the version of the packet.
+    #[inline]
+    pub fn set_destination_address(&mut self, address: IpAddr) -> Result<(), RewriteError> {
+        let covers = if self.is_steered {
+            Covers::Nothing
+        } else {
+            Covers::Upper
+        };
+        match (self.version, address) {
+            (IpVersion::V4, IpAddr::V4(v4)) => self.replace(16, v4.octets(), Covers::Both),
+            (IpVersion::V6, IpAddr::V6(v6)) => self.replace(24, v6.octets(), covers),
+            _ => return Err(RewriteError::WrongVersion { address }),
+        }
+        Ok(())
+    }
+
+    /// Sets the source port of TCP or UDP.
+    ///
+    /// # Errors
+    /// [`RewriteError::NoSuchField`] if the packet has no ports.
+    #[inline]
+    pub fn set_source_port(&mut self, port: u16) -> Result<(), RewriteError> {
+        self.replace_port(0, port)
+    }
+
+    /// Sets the destination port of TCP or UDP.
+    ///
+    /// # Errors
+    /// [`RewriteError::NoSuchField`] if the packet has no ports.
+    #[inline]
+    pub fn set_destination_port(&mut self, port: u16) -> Result<(), RewriteError> {
+        self.replace_port(2, port)
+    }
+
+    /// Sets source address and port.
+    ///
+    /// # Errors
+    /// As [`set_source_address`](Self::set_source_address) and
+    /// [`set_source_port`](Self::set_source_port); the packet is then as it was.
+    pub fn set_source(&mut self, source: SocketAddr) -> Result<(), RewriteError> {
+        self.check_ports()?;
+        self.set_source_address(source.ip())?;
+        self.set_source_port(source.port())
+    }
+
+    /// Sets destination address and port.
+    ///
+    /// # Errors
+    /// As [`set_destination_address`](Self::set_destination_address) and
+    /// [`set_destination_port`](Self::set_destination_port); the packet is then as it was.
+    pub fn set_destination(&mut self, destination: SocketAddr) -> Result<(), RewriteError> {
+        self.check_ports()?;
+        self.set_destination_address(destination.ip())?;
+        self.set_destination_port(destination.port())
+    }
+
+    /// Sets the sequence number of TCP.
+    ///
+    /// # Errors
+    /// [`RewriteError::NoSuchField`] if the packet is not TCP.
+    #[inline]
+    pub fn set_tcp_seq(&mut self, seq: u32) -> Result<(), RewriteError> {
+        if self.upper.kind != UpperKind::Tcp {
+            return Err(self.no_such_field("sequence number"));
+        }
+        self.replace(self.upper.offset + 4, seq.to_be_bytes(), Covers::Upper);
+        Ok(())
+    }
+
+    #[inline]
+    fn replace_port(&mut self, at: usize, port: u16) -> Result<(), RewriteError> {
+        self.check_ports()?;
+        self.replace(self.upper.offset + at, port.to_be_bytes(), Covers::Upper);
+        Ok(())
+    }
+
+    #[inline]
+    fn check_ports(&self) -> Result<(), RewriteError> {
+        match self.upper.kind {
+            UpperKind::Tcp | UpperKind::Udp => Ok(()),
+            UpperKind::Icmpv6 | UpperKind::Opaque => Err(self.no_such_field("port")),
+        }
+    }
+
+    #[cold]
+    const fn no_such_field(&self, field: &'static str) -> RewriteError {
+        RewriteError::NoSuchField {
+            protocol: self.protocol,
+            field,
+        }
+    }
+
+    /// Replaces whole words at the even offset `at` and updates the checksums that cover them.
+    #[inline]
+    fn replace<const N: usize>(&mut self, at: usize, new: [u8; N], covers: Covers) {
+        let Some(field) = self
+            .bytes
+            .get_mut(at..)
+            .and_then(|rest| rest.first_chunk_mut::<N>())
+        else {
+            return;
+        };
+        let difference = Sum::new().add_bytes(&new).subtract_bytes(field);
+        *field = new;
+        if matches!(covers, Covers::IpHeader | Covers::Both) {
+            self.update_checksum(10, difference);
+        }
+        if matches!(covers, Covers::Upper | Covers::Both) {
+            self.update_upper_checksum(difference);
+        }
+    }
+
+    #[inline]
+    fn update_upper_checksum(&mut self, difference: Sum) {
+        let at = self.upper.offset;
+        match self.upper.kind {
+            UpperKind::Tcp => self.update_checksum(at + 16, difference),
+            UpperKind::Icmpv6 => self.update_checksum(at + 2, difference),
+            UpperKind::Udp => self.update_udp_checksum(at + 6, difference),
+            UpperKind::Opaque => {}
+        }
+    }
+
+    /// Zero says that there is no checksum: it stays, and is never arrived at.
+    #[inline]
+    fn update_udp_checksum(&mut self, at: usize, difference: Sum) {
+        if self.bytes[at..at + 2] == [0, 0] {
+            return;
+        }
+        self.update_checksum(at, difference);
+        if self.bytes[at..at + 2] == [0, 0] {
+            self.bytes[at..at + 2].fill(0xff);
+        }
+    }
+
+    #[inline]
+    fn update_checksum(&mut self, at: usize, difference: Sum) {
+        let old = u16::from_be_bytes([self.bytes[at], self.bytes[at + 1]]);
+        self.bytes[at..at + 2].copy_from_slice(&difference.apply_to(old).to_be_bytes());
+    }
+}
+
+/// Which checksums cover a field.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Covers {
+    Nothing,
+    IpHeader,
+    Upper,
+    Both,
+}
+
+impl UpperKind {
+    /// Tells how much of the upper layer is there to be kept right.
+    #[inline]
+    fn of(packet: &IpPacket<'_>) -> Self {
+        let transport = match packet {
+            _ if !packet.is_fragment() => packet.transport(),
+            IpPacket::V4(v4) if v4.fragment_offset() == 0 => return Self::of_first(packet),
+            IpPacket::V6(v6) if v6.fragment().is_some_and(|fragment| fragment.offset == 0) => {
+                return Self::of_first(packet);
+            }
+            _ => return Self::Opaque,
+        };
+        match transport {
+            Ok(Transport::Tcp(_)) => Self::Tcp,
+            Ok(Transport::Udp(_)) => Self::Udp,
+            Ok(Transport::Icmpv6(_)) => Self::Icmpv6,
+            _ => Self::Opaque,
+        }
+    }
+
+    /// A first fragment has the transport header, if whole, but not the lengths it speaks of.
+    fn of_first(packet: &IpPacket<'_>) -> Self {
+        match (packet.protocol(), packet.payload().len()) {
+            (Protocol::TCP, 20..) => Self::Tcp,
+            (Protocol::UDP, 8..) => Self::Udp,
+            (Protocol::ICMPV6, 4..) => Self::Icmpv6,
+            _ => Self::Opaque,
+        }
+    }
+}
