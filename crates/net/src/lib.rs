@@ -1,1 +1,16 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod clock;
+mod driver;
+mod entropy;
+mod handle;
+mod inner;
+mod udp;
+
+pub use clock::Clock;
+pub use driver::{Driver, DriverConfig};
+pub use entropy::SystemEntropy;
+pub use handle::{DriverGone, DriverHandle};
+pub use inner::Inner;
+pub use udp::{BindError, SocketCounters, UdpTransport};

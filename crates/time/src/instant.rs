@@ -64,7 +64,10 @@ mod tests {
 
     #[test]
     fn arithmetic_saturates_at_both_ends() {
-        assert_eq!(Instant::FAR_FUTURE + Duration::from_secs(1), Instant::FAR_FUTURE);
+        assert_eq!(
+            Instant::FAR_FUTURE + Duration::from_secs(1),
+            Instant::FAR_FUTURE
+        );
         assert_eq!(Instant::ORIGIN - Duration::from_secs(1), Instant::ORIGIN);
     }
 
@@ -72,6 +75,9 @@ mod tests {
     fn since_a_later_instant_is_zero() {
         let start = Instant::from_origin(Duration::from_secs(1));
         assert_eq!(start.since(start + Duration::from_nanos(1)), Duration::ZERO);
-        assert_eq!((start + Duration::from_nanos(1)).since(start), Duration::from_nanos(1));
+        assert_eq!(
+            (start + Duration::from_nanos(1)).since(start),
+            Duration::from_nanos(1)
+        );
     }
 }

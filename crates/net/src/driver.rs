@@ -1,0 +1,226 @@
+//! The event loop: datagrams in, datagrams out, and the time between.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::Sleep;
+use wirecraft_time::Instant;
+use wirecraft_tunnel::{Arena, Device, Event};
+
+use crate::clock::Clock;
+use crate::entropy::SystemEntropy;
+use crate::handle::{Command, DriverHandle, Served};
+use crate::inner::Inner;
+use crate::udp::{ReceiveBatch, UdpTransport};
+
+/// Handshake messages whose Diffie-Hellman is done between two batches of data.
+const HANDSHAKES_PER_TURN: usize = 8;
+
+/// The bytes of an arena: some runs of the greatest length that one segmented send can carry.
+const ARENA_LEN: usize = 4 * 65_536;
+
+const COMMANDS_WAITING_MAX: usize = 64;
+const EVENTS_WAITING_MAX: usize = 1024;
+
+/// How a driver is set up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DriverConfig {
+    /// The greatest length of an inner packet in bytes.
+    pub mtu: usize,
+}
+
+impl Default for DriverConfig {
+    /// The MTU that `wg-quick` gives on a link of 1500 bytes.
+    fn default() -> Self {
+        Self { mtu: 1420 }
+    }
+}
+
+/// Drives a device with sockets, a clock and an inner side.
+pub struct Driver<I> {
+    device: Device<SystemEntropy>,
+    transport: UdpTransport,
+    inner: I,
+    clock: Clock,
+    arena: Arena,
+    received: ReceiveBatch,
+    timer: Pin<Box<Sleep>>,
+    timer_at: Option<Instant>,
+    commands: mpsc::Receiver<Command>,
+    events: broadcast::Sender<Event>,
+}
+
+/// What a turn of the loop has to do.
+#[derive(Clone, Copy, Default)]
+struct Work {
+    datagrams: bool,
+    packets: bool,
+    stop: bool,
+}
+
+impl<I: Inner> Driver<I> {
+    /// Makes a driver, and the handle by which it is told what to do.
+    ///
+    /// The device is empty: keys and peers are set through the handle. Needs a tokio runtime.
+    #[must_use]
+    pub fn new(
+        config: DriverConfig,
+        clock: Clock,
+        transport: UdpTransport,
+        inner: I,
+    ) -> (Self, DriverHandle) {
+        let (command_sender, commands) = mpsc::channel(COMMANDS_WAITING_MAX);
+        let (events, _) = broadcast::channel(EVENTS_WAITING_MAX);
+        let handle = DriverHandle::new(command_sender, &events);
+        let driver = Self {
+            device: Device::new(config.mtu, SystemEntropy::default()),
+            received: ReceiveBatch::new(),
+            transport,
+            inner,
+            clock,
+            arena: Arena::new(ARENA_LEN, config.mtu),
+            timer: Box::pin(tokio::time::sleep(core::time::Duration::ZERO)),
+            timer_at: None,
+            commands,
+            events,
+        };
+        (driver, handle)
+    }
+
+    /// Runs until the handle stops it or all handles are dropped.
+    pub async fn run(mut self) {
+        loop {
+            let work = poll_fn(|cx| self.poll_work(cx)).await;
+            if work.stop {
+                return;
+            }
+            let now = self.clock.now();
+            self.device
+                .set_wall_clock(now, self.clock.since_unix_epoch());
+            if work.datagrams {
+                self.receive(now);
+            }
+            if work.packets {
+                self.send(now).await;
+            }
+            self.device.process_handshakes(now, HANDSHAKES_PER_TURN);
+            self.device.handle_timeout(now);
+            self.transmit().await;
+            self.publish_events();
+        }
+    }
+
+    /// Waits for a command, a datagram, a packet or a deadline.
+    fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<Work> {
+        let now = self.clock.now();
+        let mut work = Work::default();
+        let commanded = self.poll_commands(cx, now, &mut work);
+        work.datagrams = self
+            .transport
+            .poll_receive(cx, &mut self.received)
+            .is_ready();
+        work.packets = self.inner.poll_packets(cx, now, &mut self.arena).is_ready();
+        let timed_out = self.poll_timer(cx, now).is_ready();
+        if commanded || work.datagrams || work.packets || timed_out {
+            Poll::Ready(work)
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn poll_commands(&mut self, cx: &mut Context<'_>, now: Instant, work: &mut Work) -> bool {
+        let mut any = false;
+        while let Poll::Ready(command) = self.commands.poll_recv(cx) {
+            any = true;
+            let Some(command) = command else {
+                work.stop = true;
+                break;
+            };
+            self.device
+                .set_wall_clock(now, self.clock.since_unix_epoch());
+            let mut served = Served {
+                device: &mut self.device,
+                now,
+                sockets: self.transport.counters(),
+                local_port: self.transport.local_port(),
+                stop: false,
+            };
+            command(&mut served);
+            work.stop |= served.stop;
+        }
+        any
+    }
+
+    /// Sets the timer to the earliest deadline of the device and the inner side, and polls it.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let device = self.device.poll_timeout().map(|deadline| deadline.at);
+        let Some(at) = [device, self.inner.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
+        else {
+            self.timer_at = None;
+            return Poll::Pending;
+        };
+        if at <= now {
+            return Poll::Ready(());
+        }
+        if self.timer_at != Some(at) {
+            self.timer_at = Some(at);
+            self.timer
+                .as_mut()
+                .reset(tokio::time::Instant::now() + at.since(now));
+        }
+        let polled = self.timer.as_mut().poll(cx);
+        if polled.is_ready() {
+            self.timer_at = None;
+        }
+        polled
+    }
+
+    fn receive(&mut self, now: Instant) {
+        let Self {
+            device,
+            inner,
+            received,
+            ..
+        } = self;
+        received.for_each_chunk(|datagrams| {
+            device.receive_batch(now, datagrams);
+            for datagram in datagrams {
+                if let Some((peer, packet)) = datagram.packet() {
+                    inner.deliver(now, peer, packet);
+                } else if let Err(error) = datagram.outcome() {
+                    tracing::debug!(from = %datagram.from, %error, "datagram dropped");
+                }
+            }
+        });
+    }
+
+    async fn send(&mut self, now: Instant) {
+        self.device.send_batch(now, &mut self.arena);
+        for run in self.arena.runs() {
+            self.transport.send(&run).await;
+        }
+        for (packet, error) in self.arena.failures() {
+            self.inner.undeliverable(now, packet, error);
+        }
+        self.arena.clear();
+    }
+
+    async fn transmit(&mut self) {
+        while let Some(transmit) = self.device.poll_transmit() {
+            self.transport.send(&transmit.as_run()).await;
+        }
+    }
+
+    fn publish_events(&mut self) {
+        while let Some(event) = self.device.poll_event() {
+            tracing::debug!(?event);
+            // Nobody may be listening.
+            let _ = self.events.send(event);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! One UDP port on both IP versions, a batch at a time.
+
+mod receive;
+mod send;
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use quinn_udp::UdpSocketState;
+use rustix::net::sockopt;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+
+pub(crate) use receive::ReceiveBatch;
+
+/// Room for what arrives while the process does not run, as the kernel's and wireguard-go's have.
+const SOCKET_BUFFER_LEN: usize = 7 << 20;
+
+/// How often a free port that both IP versions have is looked for.
+const BIND_ATTEMPTS: usize = 16;
+
+/// A UDP port, on IPv4 and on IPv6 where the machine has it.
+pub struct UdpTransport {
+    v4: Option<Bound>,
+    v6: Option<Bound>,
+    local_port: u16,
+    counters: SocketCounters,
+}
+
+/// What happened on the sockets beside what was received and sent well.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SocketCounters {
+    /// Receive calls that failed, a refusal of an earlier datagram for example.
+    pub receive_errors: u64,
+    /// Datagrams that could not be sent.
+    pub send_errors: u64,
+    /// Datagrams that were longer than the path takes, and could not be fragmented.
+    pub too_long: u64,
+}
+
+/// Why a port could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The operating system refused a socket.
+    #[error("could not open UDP port {port}: {source}")]
+    Socket {
+        /// The port that was asked for, 0 for any.
+        port: u16,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+struct Bound {
+    socket: UdpSocket,
+    state: UdpSocketState,
+}
+
+impl UdpTransport {
+    /// Opens `port` on both IP versions, or any free port if it is 0.
+    ///
+    /// A machine without IPv6, or without IPv4, is served on the other alone. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// [`BindError::Socket`] if neither could be opened, or the port is taken on one of them.
+    pub fn bind(port: u16) -> Result<Self, BindError> {
+        let mut last = io::Error::from(io::ErrorKind::AddrInUse);
+        for _ in 0..BIND_ATTEMPTS {
+            match Self::bind_both(port) {
+                Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse => last = error,
+                Err(source) => return Err(BindError::Socket { port, source }),
+                Ok(transport) => return Ok(transport),
+            }
+        }
+        Err(BindError::Socket { port, source: last })
+    }
+
+    fn bind_both(port: u16) -> io::Result<Self> {
+        let v4 = unless_absent(Bound::new((Ipv4Addr::UNSPECIFIED, port).into()))?;
+        let port = match &v4 {
+            Some(bound) => bound.socket.local_addr()?.port(),
+            None => port,
+        };
+        let v6 = unless_absent(Bound::new((Ipv6Addr::UNSPECIFIED, port).into()))?;
+        let Some(any) = v4.as_ref().or(v6.as_ref()) else {
+            return Err(io::Error::from(io::ErrorKind::AddrNotAvailable));
+        };
+        let local_port = any.socket.local_addr()?.port();
+        Ok(Self {
+            v4,
+            v6,
+            local_port,
+            counters: SocketCounters::default(),
+        })
+    }
+
+    /// The port that is open.
+    #[must_use]
+    pub fn local_port(&self) -> u16 {
+        self.local_port
+    }
+
+    /// What happened on the sockets so far.
+    #[must_use]
+    pub fn counters(&self) -> SocketCounters {
+        self.counters
+    }
+
+    fn bound_for(&self, address: SocketAddr) -> Option<&Bound> {
+        if address.is_ipv4() {
+            self.v4.as_ref()
+        } else {
+            self.v6.as_ref()
+        }
+    }
+}
+
+impl Bound {
+    fn new(address: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::DGRAM,
+            Some(Protocol::UDP),
+        )?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        enlarge_buffers(&socket);
+        socket.bind(&address.into())?;
+        let state = UdpSocketState::new((&socket).into())?;
+        allow_fragments(&socket, address);
+        let socket = UdpSocket::from_std(socket.into())?;
+        Ok(Self { socket, state })
+    }
+}
+
+/// Takes an IP version that the machine does not have for no error.
+fn unless_absent(bound: io::Result<Bound>) -> io::Result<Option<Bound>> {
+    match bound {
+        Ok(bound) => Ok(Some(bound)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let absent = [
+        Errno::AFNOSUPPORT,
+        Errno::ADDRNOTAVAIL,
+        Errno::PROTONOSUPPORT,
+    ];
+    Errno::from_io_error(error).is_some_and(|errno| absent.contains(&errno))
+}
+
+/// Asks for large buffers, by force where the process may.
+fn enlarge_buffers(socket: &Socket) {
+    let enlarged = sockopt::set_socket_recv_buffer_size_force(socket, SOCKET_BUFFER_LEN)
+        .and_then(|()| sockopt::set_socket_send_buffer_size_force(socket, SOCKET_BUFFER_LEN));
+    if enlarged.is_err() {
+        // Without the right to force it, the system's limit applies: smaller buffers do, too.
+        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_LEN);
+        let _ = socket.set_send_buffer_size(SOCKET_BUFFER_LEN);
+    }
+}
+
+/// Lets the outer packet be fragmented, as the kernel's WireGuard does (`quinn-udp` forbids it).
+fn allow_fragments(socket: &Socket, address: SocketAddr) {
+    let allowed = if address.is_ipv4() {
+        sockopt::set_ip_mtu_discover(socket, sockopt::Ipv4PathMtuDiscovery::DONT)
+    } else {
+        sockopt::set_ipv6_mtu_discover(socket, sockopt::Ipv6PathMtuDiscovery::DONT)
+    };
+    if let Err(error) = allowed {
+        tracing::debug!(%error, "outer packets will not be fragmented");
+    }
+}

@@ -1,0 +1,133 @@
+//! Receiving: one system call fills several buffers, each perhaps with many datagrams.
+
+use std::io::{self, IoSliceMut};
+use std::task::{Context, Poll, ready};
+
+use quinn_udp::{EcnCodepoint, RecvMeta};
+use tokio::io::Interest;
+use wirecraft_ip_packets::Ecn;
+use wirecraft_tunnel::Datagram;
+
+use super::{Bound, UdpTransport};
+
+/// Buffers that one call may fill.
+const BUFFERS: usize = 8;
+
+/// The bytes of a buffer: the greatest datagram, or as many as the kernel coalesces.
+const BUFFER_LEN: usize = 65_536;
+
+/// Datagrams handed on at once.
+const CHUNK_MAX: usize = 64;
+
+/// What one call received.
+pub(crate) struct ReceiveBatch {
+    buffers: Vec<Box<[u8]>>,
+    metas: [RecvMeta; BUFFERS],
+    filled: usize,
+}
+
+impl ReceiveBatch {
+    pub(crate) fn new() -> Self {
+        let buffer = || vec![0; BUFFER_LEN].into_boxed_slice();
+        Self {
+            buffers: (0..BUFFERS).map(|_| buffer()).collect(),
+            metas: [RecvMeta::default(); BUFFERS],
+            filled: 0,
+        }
+    }
+
+    /// Hands on the datagrams in the order they came, some at a time.
+    pub(crate) fn for_each_chunk(&mut self, mut serve: impl FnMut(&mut [Datagram<'_>])) {
+        let filled = self.buffers.iter_mut().zip(&self.metas).take(self.filled);
+        let mut chunk = arrayvec::ArrayVec::<Datagram<'_>, CHUNK_MAX>::new();
+        for (buffer, meta) in filled {
+            let stride = meta.stride.max(1);
+            for bytes in buffer[..meta.len.min(BUFFER_LEN)].chunks_mut(stride) {
+                chunk.push(datagram(meta, bytes));
+                if chunk.is_full() {
+                    serve(&mut chunk);
+                    chunk.clear();
+                }
+            }
+        }
+        serve(&mut chunk);
+        drop(chunk);
+        self.filled = 0;
+    }
+}
+
+fn datagram<'a>(meta: &RecvMeta, bytes: &'a mut [u8]) -> Datagram<'a> {
+    let mut datagram = Datagram::new(meta.addr, bytes);
+    datagram.local = meta.dst_ip;
+    datagram.ecn = match meta.ecn {
+        None => Ecn::NotEct,
+        Some(EcnCodepoint::Ect0) => Ecn::Ect0,
+        Some(EcnCodepoint::Ect1) => Ecn::Ect1,
+        Some(EcnCodepoint::Ce) => Ecn::Ce,
+    };
+    datagram
+}
+
+impl UdpTransport {
+    /// Fills `batch` with what has arrived on either IP version.
+    ///
+    /// An error of the socket, such as the refusal of an earlier datagram, is counted and the next
+    /// datagram waited for: it concerns no particular peer and can be forged.
+    pub(crate) fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        batch: &mut ReceiveBatch,
+    ) -> Poll<()> {
+        let Self {
+            v4, v6, counters, ..
+        } = self;
+        let mut any_ready = false;
+        for bound in [v4, v6].into_iter().flatten() {
+            if batch.filled == BUFFERS {
+                any_ready = true;
+                break;
+            }
+            while let Poll::Ready(received) = bound.poll_receive(cx, batch) {
+                match received {
+                    Ok(()) => {
+                        any_ready = true;
+                        break;
+                    }
+                    Err(_) => counters.receive_errors += 1,
+                }
+            }
+        }
+        if any_ready {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl Bound {
+    fn poll_receive(&self, cx: &mut Context<'_>, batch: &mut ReceiveBatch) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.socket.poll_recv_ready(cx))?;
+            match self.try_receive(batch) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    fn try_receive(&self, batch: &mut ReceiveBatch) -> io::Result<()> {
+        let filled = batch.filled;
+        let mut slices: arrayvec::ArrayVec<IoSliceMut<'_>, BUFFERS> = batch.buffers[filled..]
+            .iter_mut()
+            .map(|buffer| IoSliceMut::new(buffer))
+            .collect();
+        let metas = &mut batch.metas[filled..];
+        let count = self.socket.try_io(Interest::READABLE, || {
+            self.state.recv((&self.socket).into(), &mut slices, metas)
+        })?;
+        drop(slices);
+        batch.filled += count;
+        Ok(())
+    }
+}

@@ -1,0 +1,218 @@
+//! A device's keys and peers, and what can be known of them.
+
+use core::time::Duration;
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+use rand_core::CryptoRng;
+use wirecraft_noise_handshake::{LocalStatic, PresharedKey, PrivateKey, PublicKey};
+use wirecraft_time::Instant;
+
+use super::Device;
+use crate::errors::ConfigureError;
+use crate::peer::Traffic;
+use crate::peer_id::PeerId;
+
+/// What is known of a peer, as `wg show` prints it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PeerStatus {
+    /// The peer's public key.
+    pub public_key: PublicKey,
+    /// Where its messages go: as configured, or where it was last heard.
+    pub endpoint: Option<SocketAddr>,
+    /// The prefixes that belong to it.
+    pub allowed_ips: Vec<IpNet>,
+    /// The interval at which it is sent a keepalive if nothing else is.
+    pub persistent_keepalive: Option<Duration>,
+    /// What was sent and received.
+    pub traffic: Traffic,
+    /// Whether there is a session in which packets could be sent.
+    pub has_session: bool,
+    /// Packets that wait for a session.
+    pub staged: usize,
+}
+
+impl<R: CryptoRng> Device<R> {
+    /// Changes the private key, or takes it away.
+    ///
+    /// Sessions made with another key end: what is on the way may still arrive, nothing more is sent
+    /// in them. A peer with the public key that is now our own is removed.
+    pub fn set_private_key(&mut self, private_key: Option<PrivateKey>) {
+        self.shared.local = private_key.map(LocalStatic::new);
+        if let Some(own) = self.public_key().and_then(|key| self.peers.id_of(&key)) {
+            self.remove_peer(own);
+        }
+        let local = self.shared.local.take();
+        for peer in self.peers.iter_mut() {
+            peer.set_local(local.as_ref(), &mut self.shared);
+        }
+        self.shared.local = local;
+    }
+
+    /// Adds a peer, or finds the one that has this public key already.
+    ///
+    /// # Errors
+    /// [`ConfigureError::OwnKey`] if it is the device's own.
+    pub fn add_peer(&mut self, public_key: PublicKey) -> Result<PeerId, ConfigureError> {
+        if self.public_key() == Some(public_key) {
+            return Err(ConfigureError::OwnKey);
+        }
+        let known = self.peers.id_of(&public_key);
+        Ok(known.unwrap_or_else(|| self.peers.insert(public_key, self.shared.local.as_ref())))
+    }
+
+    /// Removes a peer with its session and its allowed IPs; says whether there was one.
+    pub fn remove_peer(&mut self, peer: PeerId) -> bool {
+        let removed = self.peers.remove(peer);
+        let any = removed.is_some();
+        if let Some(mut peer) = removed {
+            peer.detach(&mut self.shared);
+        }
+        any
+    }
+
+    /// Changes where a peer's messages are sent.
+    ///
+    /// # Errors
+    /// [`ConfigureError::UnknownPeer`].
+    pub fn set_endpoint(
+        &mut self,
+        peer: PeerId,
+        endpoint: SocketAddr,
+    ) -> Result<(), ConfigureError> {
+        let peer = self
+            .peers
+            .get_mut(peer)
+            .ok_or(ConfigureError::UnknownPeer)?;
+        peer.set_endpoint(endpoint, &mut self.shared);
+        Ok(())
+    }
+
+    /// Changes a peer's preshared key, from the next handshake on.
+    ///
+    /// # Errors
+    /// [`ConfigureError::UnknownPeer`].
+    pub fn set_preshared_key(
+        &mut self,
+        peer: PeerId,
+        preshared_key: PresharedKey,
+    ) -> Result<(), ConfigureError> {
+        let peer = self
+            .peers
+            .get_mut(peer)
+            .ok_or(ConfigureError::UnknownPeer)?;
+        peer.set_preshared_key(preshared_key);
+        Ok(())
+    }
+
+    /// Changes a peer's persistent keepalive interval; switched on, it begins with one at once.
+    ///
+    /// # Errors
+    /// [`ConfigureError::UnknownPeer`].
+    pub fn set_persistent_keepalive(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        interval: Option<Duration>,
+    ) -> Result<(), ConfigureError> {
+        let peer = self
+            .peers
+            .get_mut(peer)
+            .ok_or(ConfigureError::UnknownPeer)?;
+        peer.set_persistent_keepalive(now, interval, &mut self.shared);
+        Ok(())
+    }
+
+    /// Gives a prefix to a peer, taking it from the one that had it.
+    ///
+    /// # Errors
+    /// [`ConfigureError::UnknownPeer`].
+    pub fn add_allowed_ip(&mut self, peer: PeerId, prefix: IpNet) -> Result<(), ConfigureError> {
+        let prefix = prefix.trunc();
+        let heir = self
+            .peers
+            .get_mut(peer)
+            .ok_or(ConfigureError::UnknownPeer)?;
+        let former = self.shared.allowed_ips.insert(prefix, peer);
+        if former == Some(peer) {
+            return Ok(());
+        }
+        heir.allowed_ips.push(prefix);
+        if let Some(former) = former.and_then(|former| self.peers.get_mut(former)) {
+            former.allowed_ips.retain(|held| *held != prefix);
+        }
+        Ok(())
+    }
+
+    /// Takes all prefixes from a peer.
+    ///
+    /// # Errors
+    /// [`ConfigureError::UnknownPeer`].
+    pub fn clear_allowed_ips(&mut self, peer: PeerId) -> Result<(), ConfigureError> {
+        let peer = self
+            .peers
+            .get_mut(peer)
+            .ok_or(ConfigureError::UnknownPeer)?;
+        for prefix in peer.allowed_ips.drain(..) {
+            self.shared.allowed_ips.remove(prefix);
+        }
+        Ok(())
+    }
+
+    /// Sends an initiation to a peer, unless one was sent within 5 s.
+    ///
+    /// # Errors
+    /// [`ConfigureError::UnknownPeer`].
+    pub fn start_handshake(&mut self, now: Instant, peer: PeerId) -> Result<(), ConfigureError> {
+        let peer = self
+            .peers
+            .get_mut(peer)
+            .ok_or(ConfigureError::UnknownPeer)?;
+        peer.start_handshake(now, &mut self.shared);
+        Ok(())
+    }
+
+    /// Forgets on which of our addresses a peer was heard, because sending from it failed.
+    pub fn forget_local_address(&mut self, peer: PeerId) {
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.forget_local_address();
+        }
+    }
+
+    /// Changes the greatest length of an inner packet in bytes.
+    pub fn set_mtu(&mut self, mtu: usize) {
+        self.shared.mtu = mtu;
+    }
+
+    /// Finds a peer by its public key.
+    #[must_use]
+    pub fn peer_id(&self, public_key: &PublicKey) -> Option<PeerId> {
+        self.peers.id_of(public_key)
+    }
+
+    /// All peers, in no particular order.
+    pub fn peers(&self) -> impl Iterator<Item = PeerId> {
+        self.peers.iter().map(|peer| peer.id)
+    }
+
+    /// The peer that packets to `address` go to.
+    #[must_use]
+    pub fn route(&self, address: core::net::IpAddr) -> Option<PeerId> {
+        self.shared.allowed_ips.lookup(address)
+    }
+
+    /// What is known of a peer at `now`.
+    #[must_use]
+    pub fn peer_status(&self, now: Instant, peer: PeerId) -> Option<PeerStatus> {
+        let peer = self.peers.get(peer)?;
+        Some(PeerStatus {
+            public_key: peer.public_key,
+            endpoint: peer.endpoint(),
+            allowed_ips: peer.allowed_ips.clone(),
+            persistent_keepalive: peer.persistent_keepalive(),
+            traffic: peer.traffic,
+            has_session: peer.keypairs.sealing(now).is_some(),
+            staged: peer.staging.len(),
+        })
+    }
+}

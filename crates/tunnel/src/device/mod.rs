@@ -1,0 +1,135 @@
+//! The device: the one object that a driver talks to.
+
+mod configure;
+mod receive;
+mod send;
+
+use core::time::Duration;
+
+use rand_core::CryptoRng;
+use wirecraft_noise_handshake::PublicKey;
+use wirecraft_time::Instant;
+
+use crate::counters::Counters;
+use crate::event::Event;
+use crate::lane::HandshakeLane;
+use crate::peers::Peers;
+use crate::shared::{Shared, Transmit};
+
+pub use configure::PeerStatus;
+
+/// A WireGuard device without sockets, threads or clocks.
+///
+/// A driver gives it what it reads from the network ([`receive_batch`](Self::receive_batch)) and what
+/// it wants to send ([`send_batch`](Self::send_batch)), does the handshakes that came
+/// ([`process_handshakes`](Self::process_handshakes)), wakes it when it asks to be
+/// ([`poll_timeout`](Self::poll_timeout), [`handle_timeout`](Self::handle_timeout)) and sends what it
+/// made by itself ([`poll_transmit`](Self::poll_transmit)). Any order of calls is safe, and an error
+/// concerns the one datagram or packet it was returned for.
+///
+/// `R` gives the randomness of ephemeral keys and indices; it must be the operating system's, so that
+/// neither a fork nor a restored snapshot repeats it.
+pub struct Device<R> {
+    peers: Peers,
+    lane: HandshakeLane,
+    shared: Shared<R>,
+}
+
+/// When a device wants to be called again, and why.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Deadline {
+    /// The time of the call; [`Instant::ORIGIN`] is at once.
+    pub at: Instant,
+    /// What for.
+    pub reason: DeadlineReason,
+}
+
+/// Why a device wants to be called again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeadlineReason {
+    /// Output waits: [`Device::poll_transmit`].
+    Transmit,
+    /// Handshake messages wait: [`Device::process_handshakes`].
+    Handshakes,
+    /// A peer's timer runs out: [`Device::handle_timeout`].
+    Timer,
+}
+
+impl<R: CryptoRng> Device<R> {
+    /// Makes a device without keys and peers.
+    ///
+    /// `mtu` is the greatest length of an inner packet in bytes; padding never passes it.
+    #[must_use]
+    pub fn new(mtu: usize, entropy: R) -> Self {
+        Self {
+            peers: Peers::default(),
+            lane: HandshakeLane::new(),
+            shared: Shared::new(mtu, entropy),
+        }
+    }
+
+    /// Says that the wall clock shows `since_unix_epoch` at `now`.
+    ///
+    /// Initiations carry the time, and a responder takes only one later than all before. A wall clock
+    /// that goes backwards does no harm while the device lives.
+    pub fn set_wall_clock(&mut self, now: Instant, since_unix_epoch: Duration) {
+        self.shared.set_wall_clock(now, since_unix_epoch);
+    }
+
+    /// The device's public key.
+    #[must_use]
+    pub fn public_key(&self) -> Option<PublicKey> {
+        self.shared.local.as_ref().map(|local| *local.public_key())
+    }
+
+    /// How often each thing happened.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// Takes a datagram that the device made by itself.
+    ///
+    /// To be called until it returns `None` after every other call.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.shared.transmits.pop_front()
+    }
+
+    /// Takes the oldest event. Of more than 4096 that wait, the oldest are dropped.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.shared.events.pop()
+    }
+
+    /// When the device wants to be called next, if at all.
+    ///
+    /// A timer may be announced too early, never too late.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        if !self.shared.transmits.is_empty() {
+            return Some(Deadline {
+                at: Instant::ORIGIN,
+                reason: DeadlineReason::Transmit,
+            });
+        }
+        if !self.lane.is_empty() {
+            return Some(Deadline {
+                at: Instant::ORIGIN,
+                reason: DeadlineReason::Handshakes,
+            });
+        }
+        let at = self.shared.schedule.next()?;
+        Some(Deadline {
+            at,
+            reason: DeadlineReason::Timer,
+        })
+    }
+
+    /// Does what is due: retransmissions, keepalives, the wiping of old keys.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(id) = self.shared.schedule.pop_due(now) {
+            if let Some(peer) = self.peers.get_mut(id) {
+                peer.handle_timeout(now, &mut self.shared);
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! From the network to the peers.
+
+use rand_core::CryptoRng;
+use wirecraft_ip_packets::Ecn;
+use wirecraft_noise_handshake::ReceivedInitiation;
+use wirecraft_time::Instant;
+use wirecraft_wire_format::{CookieReply, HandshakeMessage, Index, Initiation, Message, Response};
+
+use super::Device;
+use crate::arena::Destination;
+use crate::datagram::{Datagram, Received};
+use crate::errors::ReceiveError;
+use crate::lane::{Admission, Queued, QueuedMessage};
+use crate::peer::Source;
+use crate::shared::{Transmit, TransmitKind};
+
+/// Output that may wait before cookie replies are no longer added to it.
+const WAITING_TRANSMITS_MAX: usize = 1024;
+
+/// What a datagram is to the device at first sight.
+enum Sight {
+    Data(Index),
+    Control(Result<Received, ReceiveError>),
+}
+
+impl<R: CryptoRng> Device<R> {
+    /// Takes in datagrams; afterwards each says what became of it.
+    ///
+    /// Data is opened in place. A handshake message is only checked as far as that costs little, and
+    /// put into the lane from which [`process_handshakes`](Self::process_handshakes) takes it.
+    ///
+    /// Nothing here panics, allocates for what is not authenticated (but for the bounded lane), or
+    /// changes state before a message has verified.
+    pub fn receive_batch(&mut self, now: Instant, datagrams: &mut [Datagram<'_>]) {
+        let mut rest = datagrams;
+        while let Some(first) = rest.first_mut() {
+            let count = match self.look_at(now, first) {
+                Sight::Data(index) => 1 + count_with_index(&rest[1..], index),
+                Sight::Control(outcome) => {
+                    first.outcome = outcome;
+                    self.count_outcome(first);
+                    rest = &mut rest[1..];
+                    continue;
+                }
+            };
+            let (run, others) = rest.split_at_mut(count);
+            self.receive_data(now, run);
+            rest = others;
+        }
+    }
+
+    /// Takes in one datagram: a batch of one.
+    ///
+    /// # Errors
+    /// [`ReceiveError`] if the datagram had no effect.
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        datagram: &mut Datagram<'_>,
+    ) -> Result<Received, ReceiveError> {
+        self.receive_batch(now, core::slice::from_mut(datagram));
+        datagram.outcome().cloned()
+    }
+
+    /// Does the Diffie-Hellman operations of at most `budget` handshake messages that wait.
+    ///
+    /// To be called after data was served, so that handshakes never delay it.
+    pub fn process_handshakes(&mut self, now: Instant, budget: usize) {
+        for _ in 0..budget {
+            let Some(Queued { message, source }) = self.lane.pop() else {
+                break;
+            };
+            let result = match message {
+                QueuedMessage::Initiation(message) => self.read_initiation(now, &message, source),
+                QueuedMessage::Response(message) => self.read_response(now, &message, source),
+            };
+            if let Err(error) = result {
+                self.shared.counters.count_receive_error(error);
+            }
+        }
+    }
+
+    fn look_at(&mut self, now: Instant, datagram: &Datagram<'_>) -> Sight {
+        let source = Source {
+            from: datagram.from,
+            local: datagram.local,
+        };
+        let outcome = match Message::parse(datagram.bytes) {
+            Ok(Message::Data(data)) => return Sight::Data(data.header.receiver_index()),
+            Ok(Message::Initiation(message)) => {
+                let queued = || QueuedMessage::Initiation(message.clone());
+                self.admit(now, message, source, queued)
+            }
+            Ok(Message::Response(message)) => {
+                let queued = || QueuedMessage::Response(message.clone());
+                self.admit(now, message, source, queued)
+            }
+            Ok(Message::CookieReply(reply)) => self.read_cookie_reply(now, reply),
+            Err(error) => Err(ReceiveError::Malformed(error)),
+        };
+        Sight::Control(outcome.map(|()| Received::Handled))
+    }
+
+    fn receive_data(&mut self, now: Instant, run: &mut [Datagram<'_>]) {
+        let Some(Ok(Message::Data(data))) = run.first().map(|first| Message::parse(first.bytes))
+        else {
+            return;
+        };
+        let index = data.header.receiver_index();
+        let owner = self.shared.indices.owner(index);
+        if let Some(peer) = owner.and_then(|id| self.peers.get_mut(id)) {
+            peer.receive_data(now, index, run, &mut self.shared);
+            return;
+        }
+        for datagram in run {
+            datagram.outcome = Err(ReceiveError::UnknownIndex);
+            self.count_outcome(datagram);
+        }
+    }
+
+    fn count_outcome(&mut self, datagram: &Datagram<'_>) {
+        if let Err(error) = datagram.outcome {
+            self.shared.counters.count_receive_error(error);
+        }
+    }
+
+    /// Checks what is cheap to check: mac1, and under load the cookie and the rate of the source.
+    fn admit(
+        &mut self,
+        now: Instant,
+        message: &impl HandshakeMessage,
+        source: Source,
+        queued: impl FnOnce() -> QueuedMessage,
+    ) -> Result<(), ReceiveError> {
+        let local = self
+            .shared
+            .local
+            .as_ref()
+            .ok_or(ReceiveError::NoPrivateKey)?;
+        local
+            .verify_mac1(message)
+            .map_err(ReceiveError::InvalidMac1)?;
+        let is_known = || self.shared.known_endpoints.contains(source.from);
+        match self.lane.admit(
+            now,
+            message,
+            source.from,
+            is_known,
+            &mut self.shared.entropy,
+        ) {
+            Admission::Admitted(origin) => {
+                self.lane.push(
+                    Queued {
+                        message: queued(),
+                        source,
+                    },
+                    origin,
+                );
+                Ok(())
+            }
+            Admission::CookieRequired => {
+                self.send_cookie_reply(now, message, source);
+                Err(ReceiveError::CookieRequired)
+            }
+            Admission::RateLimited => Err(ReceiveError::RateLimited),
+            Admission::Full => Err(ReceiveError::LaneFull),
+        }
+    }
+
+    fn send_cookie_reply(&mut self, now: Instant, message: &impl HandshakeMessage, source: Source) {
+        if self.shared.transmits.len() >= WAITING_TRANSMITS_MAX {
+            self.shared.counters.cookie_replies_suppressed += 1;
+            return;
+        }
+        let cookie = self.lane.cookie(now, source.from, &mut self.shared.entropy);
+        let Some(local) = &self.shared.local else {
+            return;
+        };
+        let index = message.sender_index();
+        let reply =
+            local.seal_cookie_reply(index, message.mac1(), &cookie, &mut self.shared.entropy);
+        self.shared.transmits.push_back(Transmit {
+            destination: Destination {
+                to: source.from,
+                from: source.local,
+                ecn: Ecn::NotEct,
+            },
+            kind: TransmitKind::CookieReply,
+            datagram: reply.as_bytes().to_vec(),
+        });
+        self.shared.counters.cookie_replies_sent += 1;
+    }
+
+    fn read_initiation(
+        &mut self,
+        now: Instant,
+        message: &Initiation,
+        source: Source,
+    ) -> Result<(), ReceiveError> {
+        let local = self
+            .shared
+            .local
+            .as_ref()
+            .ok_or(ReceiveError::NoPrivateKey)?;
+        let received = ReceivedInitiation::read(local, message).map_err(ReceiveError::Handshake)?;
+        let id = self
+            .peers
+            .id_of(received.remote_static())
+            .ok_or(ReceiveError::UnknownPeer)?;
+        let peer = self.peers.get_mut(id).ok_or(ReceiveError::UnknownPeer)?;
+        peer.answer_initiation(now, received, source, &mut self.shared)
+    }
+
+    fn read_response(
+        &mut self,
+        now: Instant,
+        message: &Response,
+        source: Source,
+    ) -> Result<(), ReceiveError> {
+        let owner = self.shared.indices.owner(message.receiver_index());
+        let peer = owner
+            .and_then(|id| self.peers.get_mut(id))
+            .ok_or(ReceiveError::UnknownIndex)?;
+        peer.read_response(now, message, source, &mut self.shared)
+    }
+
+    fn read_cookie_reply(&mut self, now: Instant, reply: &CookieReply) -> Result<(), ReceiveError> {
+        let owner = self.shared.indices.owner(reply.receiver_index());
+        let peer = owner
+            .and_then(|id| self.peers.get_mut(id))
+            .ok_or(ReceiveError::UnknownIndex)?;
+        peer.read_cookie_reply(now, reply)?;
+        self.shared.counters.cookie_replies_received += 1;
+        Ok(())
+    }
+}
+
+/// How many of `datagrams`, from the first on, are data for the same keypair.
+fn count_with_index(datagrams: &[Datagram<'_>], index: Index) -> usize {
+    let same = |datagram: &&Datagram<'_>| match Message::parse(datagram.bytes) {
+        Ok(Message::Data(data)) => data.header.receiver_index() == index,
+        Ok(_) | Err(_) => false,
+    };
+    datagrams.iter().take_while(same).count()
+}

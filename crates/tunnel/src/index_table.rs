@@ -1,0 +1,60 @@
+//! Which peer a receiver index belongs to.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use rand_core::CryptoRng;
+use wirecraft_wire_format::Index;
+
+use crate::peer_id::PeerId;
+
+/// The indices of all handshakes and keypairs of a device.
+///
+/// Indices are drawn at random (whitepaper §5.4.2), so they are their own hash: what an attacker
+/// sends is only looked up, never inserted.
+#[derive(Default)]
+pub(crate) struct IndexTable {
+    owners: HashMap<u32, PeerId, BuildHasherDefault<IdentityHasher>>,
+}
+
+impl IndexTable {
+    /// Draws an index that is not in use and gives it to `peer`.
+    pub(crate) fn allocate(&mut self, peer: PeerId, entropy: &mut impl CryptoRng) -> Index {
+        loop {
+            let index = entropy.next_u32();
+            if let std::collections::hash_map::Entry::Vacant(vacant) = self.owners.entry(index) {
+                vacant.insert(peer);
+                return Index::new(index);
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn owner(&self, index: Index) -> Option<PeerId> {
+        self.owners.get(&index.value()).copied()
+    }
+
+    pub(crate) fn release(&mut self, index: Index) {
+        self.owners.remove(&index.value());
+    }
+}
+
+#[derive(Default)]
+struct IdentityHasher(u64);
+
+impl Hasher for IdentityHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0 << 8 | u64::from(*byte);
+        }
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        // The table takes its bucket from the low bits and its tag from the high ones.
+        self.0 = u64::from(value) << 32 | u64::from(value);
+    }
+}

@@ -1,0 +1,183 @@
+//! The bounded lane in which handshake messages wait for their Diffie-Hellman.
+
+use core::net::IpAddr;
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use rand_core::CryptoRng;
+use wirecraft_noise_handshake::{Cookie, CookieSecret};
+use wirecraft_time::Instant;
+use wirecraft_wire_format::{HandshakeMessage, Initiation, Response};
+
+use crate::constants::{
+    COOKIE_SECRET_MAX_AGE, MAX_QUEUED_INCOMING_HANDSHAKES, UNDER_LOAD_DURATION,
+    UNDER_LOAD_QUEUE_LEN,
+};
+use crate::peer::Source;
+use crate::rate_limit::RateLimiter;
+
+/// Handshake messages let in within a second without a cookie, before the device is under load.
+///
+/// Each costs Diffie-Hellman operations for somebody who has proven nothing.
+const UNPROVEN_PER_SECOND_MAX: u32 = 1000;
+
+const UNPROVEN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A handshake message whose mac1 has verified.
+pub(crate) enum QueuedMessage {
+    Initiation(Initiation),
+    Response(Response),
+}
+
+/// A message in the lane, and where it came from.
+pub(crate) struct Queued {
+    pub(crate) message: QueuedMessage,
+    pub(crate) source: Source,
+}
+
+/// What to do with a handshake message whose mac1 has verified.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Admission {
+    Admitted(Origin),
+    CookieRequired,
+    RateLimited,
+    Full,
+}
+
+/// Whether a message came from the endpoint of a peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    KnownEndpoint,
+    Elsewhere,
+}
+
+/// Decides which handshake messages may cause work, and holds them until it is done.
+pub(crate) struct HandshakeLane {
+    /// From the endpoint of a peer: served first, so that a flood does not delay known peers.
+    known: VecDeque<Queued>,
+    unknown: VecDeque<Queued>,
+    under_load_until: Instant,
+    unproven: u32,
+    unproven_since: Instant,
+    secret: Option<CookieSecret>,
+    secret_made_at: Instant,
+    limiter: RateLimiter,
+    known_limiter: RateLimiter,
+}
+
+impl HandshakeLane {
+    pub(crate) fn new() -> Self {
+        Self {
+            known: VecDeque::new(),
+            unknown: VecDeque::new(),
+            under_load_until: Instant::ORIGIN,
+            unproven: 0,
+            unproven_since: Instant::ORIGIN,
+            secret: None,
+            secret_made_at: Instant::ORIGIN,
+            limiter: RateLimiter::new(),
+            known_limiter: RateLimiter::new(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty() && self.unknown.is_empty()
+    }
+
+    /// Takes the next message, those of known endpoints first.
+    pub(crate) fn pop(&mut self) -> Option<Queued> {
+        self.known.pop_front().or_else(|| self.unknown.pop_front())
+    }
+
+    pub(crate) fn push(&mut self, queued: Queued, origin: Origin) {
+        match origin {
+            Origin::KnownEndpoint => self.known.push_back(queued),
+            Origin::Elsewhere => self.unknown.push_back(queued),
+        }
+    }
+
+    /// Judges a message whose mac1 has verified.
+    ///
+    /// Source: Linux `cookie.c:wg_cookie_validate_packet`, `receive.c:wg_receive_handshake_packet`.
+    pub(crate) fn admit(
+        &mut self,
+        now: Instant,
+        message: &impl HandshakeMessage,
+        from: SocketAddr,
+        is_known: impl FnOnce() -> bool,
+        entropy: &mut impl CryptoRng,
+    ) -> Admission {
+        if !self.is_under_load(now) {
+            self.count_unproven(now);
+            return self.room(Origin::Elsewhere);
+        }
+        if is_known() && self.known_limiter.allow(now, from.ip()) {
+            return self.room(Origin::KnownEndpoint);
+        }
+        if self
+            .cookie(now, from, entropy)
+            .verify_mac2(message)
+            .is_err()
+        {
+            return Admission::CookieRequired;
+        }
+        if !self.limiter.allow(now, from.ip()) {
+            return Admission::RateLimited;
+        }
+        self.room(Origin::Elsewhere)
+    }
+
+    fn room(&self, origin: Origin) -> Admission {
+        let lane = match origin {
+            Origin::KnownEndpoint => &self.known,
+            Origin::Elsewhere => &self.unknown,
+        };
+        if lane.len() < MAX_QUEUED_INCOMING_HANDSHAKES {
+            Admission::Admitted(origin)
+        } else {
+            Admission::Full
+        }
+    }
+
+    /// Whether sources have to prove that they receive at their address; sticky for a second.
+    pub(crate) fn is_under_load(&mut self, now: Instant) -> bool {
+        let too_many = self.unproven >= UNPROVEN_PER_SECOND_MAX
+            && now.since(self.unproven_since) < UNPROVEN_INTERVAL;
+        if self.unknown.len() >= UNDER_LOAD_QUEUE_LEN || too_many {
+            self.under_load_until = now + UNDER_LOAD_DURATION;
+        }
+        now < self.under_load_until
+    }
+
+    fn count_unproven(&mut self, now: Instant) {
+        if now.since(self.unproven_since) >= UNPROVEN_INTERVAL {
+            self.unproven_since = now;
+            self.unproven = 0;
+        }
+        self.unproven += 1;
+    }
+
+    /// The cookie of a source, under a secret that is made anew every 120 s.
+    pub(crate) fn cookie(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        entropy: &mut impl CryptoRng,
+    ) -> Cookie {
+        if now.since(self.secret_made_at) >= COOKIE_SECRET_MAX_AGE {
+            self.secret = None;
+        }
+        let secret = self.secret.get_or_insert_with(|| {
+            self.secret_made_at = now;
+            CookieSecret::generate(entropy)
+        });
+        secret.cookie(unmapped(source))
+    }
+}
+
+/// An IPv4 source that a dual-stack socket shows as an IPv6 address is the same source.
+fn unmapped(source: SocketAddr) -> SocketAddr {
+    let address: IpAddr = source.ip().to_canonical();
+    SocketAddr::new(address, source.port())
+}

@@ -1,0 +1,338 @@
+//! A peer's transport data, both ways, a batch at a time.
+
+use core::ops::Range;
+
+use arrayvec::ArrayVec;
+use rand_core::CryptoRng;
+use wirecraft_ip_packets::{self as ip_packets, Ecn};
+use wirecraft_noise_handshake::{Open, OpenError, Seal};
+use wirecraft_time::Instant;
+use wirecraft_wire_format::{Counter, DATA_HEADER_LEN, DATA_MIN_LEN, DataHeader, Index, TAG_LEN};
+
+use super::Peer;
+use crate::arena::{Arena, Destination, Outcome, SlotMut, padded_len};
+use crate::constants::{KEEPALIVE_TIMEOUT, REJECT_AFTER_TIME, REKEY_TIMEOUT};
+use crate::datagram::{Datagram, Received};
+use crate::errors::{ReceiveError, SendError};
+use crate::event::Event;
+use crate::keypair::{Keypair, Role};
+use crate::shared::{Shared, Transmit, TransmitKind};
+
+/// The most packets that are sealed or opened in one call.
+pub(crate) const BATCH_MAX: usize = 64;
+
+impl Peer {
+    /// Seals packets of the arena that are all for this peer, or stages them.
+    pub(crate) fn send_slots(
+        &mut self,
+        now: Instant,
+        arena: &mut Arena,
+        slots: Range<usize>,
+        shared: &mut Shared<impl CryptoRng>,
+    ) {
+        if self.endpoint.is_none() {
+            for number in slots {
+                let error = SendError::NoEndpoint(self.id);
+                shared.counters.count_send_error(error);
+                arena.set_outcome(number, Outcome::Failed(error));
+            }
+            return;
+        }
+        let sealed = self.seal_slots(now, arena, slots.clone(), shared);
+        let unsealed = slots.start + sealed..slots.end;
+        if sealed > 0 {
+            self.sent_data(now, shared);
+        }
+        if !unsealed.is_empty() {
+            self.stage_slots(arena, unsealed, shared);
+            self.start_handshake(now, shared);
+        }
+    }
+
+    /// Seals as many of the packets as the current keypair has counters for; returns how many.
+    fn seal_slots<R>(
+        &mut self,
+        now: Instant,
+        arena: &mut Arena,
+        slots: Range<usize>,
+        shared: &mut Shared<R>,
+    ) -> usize {
+        let Some(destination) = self.destination(Ecn::NotEct) else {
+            return 0;
+        };
+        let Some(keypair) = self.keypairs.sealing(now) else {
+            return 0;
+        };
+        let Some((first, granted)) = keypair.counters.take(slots.len()) else {
+            return 0;
+        };
+        let counters = (first.value()..).map(Counter::new);
+        let mut batch = ArrayVec::<Seal<'_>, BATCH_MAX>::new();
+        for (SlotMut { outcome, datagram }, counter) in
+            arena.slots_mut(slots.start, granted).zip(counters)
+        {
+            self.traffic.sent_len += datagram.len() as u64;
+            let message = write_header(keypair, counter, datagram);
+            *outcome = Outcome::Sealed(Destination {
+                ecn: outer_ecn(message),
+                ..destination
+            });
+            batch.push(Seal { counter, message });
+            if batch.is_full() {
+                keypair.sealing.seal_batch(&mut batch);
+                batch.clear();
+            }
+        }
+        keypair.sealing.seal_batch(&mut batch);
+        shared.counters.packets_sent += granted as u64;
+        granted
+    }
+
+    fn stage_slots<R>(&mut self, arena: &mut Arena, slots: Range<usize>, shared: &mut Shared<R>) {
+        for number in slots {
+            shared.counters.staged += 1;
+            shared.counters.staged_dropped += u64::from(self.staging.push(arena.packet(number)));
+            arena.set_outcome(number, Outcome::Staged);
+        }
+    }
+
+    /// Seals and queues the packets that waited for a session.
+    pub(crate) fn send_staged(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+        let mut any_sent = false;
+        while let Some(packet) = self.staging.pop() {
+            if !self.seal_alone(now, &packet, shared) {
+                self.staging.put_back(packet);
+                self.start_handshake(now, shared);
+                break;
+            }
+            shared.counters.packets_sent += 1;
+            any_sent = true;
+        }
+        if any_sent {
+            self.sent_data(now, shared);
+        }
+    }
+
+    /// Sends a keepalive, or starts the handshake that has to come before one.
+    pub(super) fn send_keepalive(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+        if !self.seal_alone(now, &[], shared) {
+            self.start_handshake(now, shared);
+            return;
+        }
+        shared.counters.keepalives_sent += 1;
+        shared.events.push(Event::KeepaliveSent { peer: self.id });
+        self.timers
+            .authenticated_sent(now, self.persistent_keepalive);
+        self.rekey_on_send(now, shared);
+        self.reschedule(shared);
+    }
+
+    /// Seals one packet into a datagram of its own; says whether there was a session for it.
+    fn seal_alone<R>(&mut self, now: Instant, packet: &[u8], shared: &mut Shared<R>) -> bool {
+        let ecn = if packet.is_empty() {
+            Ecn::NotEct
+        } else {
+            outer_ecn(packet)
+        };
+        let Some(destination) = self.destination(ecn) else {
+            return false;
+        };
+        let Some(keypair) = self.keypairs.sealing(now) else {
+            return false;
+        };
+        let Some((counter, _)) = keypair.counters.take(1) else {
+            return false;
+        };
+        let mut datagram = vec![0; DATA_MIN_LEN + padded_len(packet.len(), shared.mtu)];
+        let message = write_header(keypair, counter, &mut datagram);
+        message[..packet.len()].copy_from_slice(packet);
+        keypair.sealing.seal(counter, message);
+        self.traffic.sent_len += datagram.len() as u64;
+        shared.transmits.push_back(Transmit {
+            destination,
+            kind: TransmitKind::Data,
+            datagram,
+        });
+        true
+    }
+
+    fn sent_data(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+        self.timers
+            .authenticated_sent(now, self.persistent_keepalive);
+        self.timers.data_sent(now, || shared.jitter());
+        self.rekey_on_send(now, shared);
+        self.reschedule(shared);
+    }
+
+    fn rekey_on_send(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+        if self
+            .keypairs
+            .current()
+            .is_some_and(|keypair| keypair.wants_rekey_on_send(now))
+        {
+            self.start_handshake(now, shared);
+        }
+    }
+
+    /// Opens datagrams that all carry the receiver index `index`.
+    ///
+    /// The order is that of the kernel: tag, replay window, endpoint, confirmation of the key,
+    /// timers, and only then what is inside (`receive.c:wg_packet_consume_data_done`).
+    pub(crate) fn receive_data(
+        &mut self,
+        now: Instant,
+        index: Index,
+        datagrams: &mut [Datagram<'_>],
+        shared: &mut Shared<impl CryptoRng>,
+    ) {
+        match self.keypairs.find(index) {
+            None => reject_all(datagrams, ReceiveError::UnknownIndex),
+            Some(keypair) if keypair.is_expired(now) => {
+                reject_all(datagrams, ReceiveError::KeypairExpired);
+            }
+            Some(keypair) => datagrams
+                .chunks_mut(BATCH_MAX)
+                .for_each(|batch| open(keypair, batch)),
+        }
+        let newest = datagrams
+            .iter()
+            .rev()
+            .find(|datagram| datagram.outcome.is_ok());
+        if let Some((from, local)) = newest.map(|datagram| (datagram.from, datagram.local)) {
+            self.heard_from(from, local, shared);
+            self.received_authenticated(now, index, shared);
+            self.take_plaintexts(now, datagrams, shared);
+            self.reschedule(shared);
+        }
+        for error in datagrams
+            .iter()
+            .filter_map(|datagram| datagram.outcome.as_ref().err())
+        {
+            shared.counters.count_receive_error(*error);
+        }
+    }
+
+    fn received_authenticated(
+        &mut self,
+        now: Instant,
+        index: Index,
+        shared: &mut Shared<impl CryptoRng>,
+    ) {
+        if self.keypairs.confirm(index, &mut shared.indices) {
+            self.session_confirmed(now, shared);
+            self.send_staged(now, shared);
+        }
+        self.rekey_on_receive(now, shared);
+        self.timers
+            .authenticated_received(now, self.persistent_keepalive);
+    }
+
+    /// An initiator that only receives renews the keypair before it dies (whitepaper §6.2).
+    fn rekey_on_receive(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+        let late = REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - REKEY_TIMEOUT;
+        let is_late = |keypair: &Keypair| {
+            keypair.role == Role::Initiator && now.since(keypair.created_at) >= late
+        };
+        if !self.late_rekey_started && self.keypairs.current().is_some_and(is_late) {
+            self.late_rekey_started = true;
+            self.start_handshake(now, shared);
+        }
+    }
+
+    /// Looks into the opened datagrams: keepalives end here, packets are validated.
+    fn take_plaintexts(
+        &mut self,
+        now: Instant,
+        datagrams: &mut [Datagram<'_>],
+        shared: &mut Shared<impl CryptoRng>,
+    ) {
+        for datagram in datagrams
+            .iter_mut()
+            .filter(|datagram| datagram.outcome.is_ok())
+        {
+            self.traffic.received_len += datagram.bytes.len() as u64;
+            if datagram.bytes.len() == DATA_MIN_LEN {
+                shared.counters.keepalives_received += 1;
+                shared
+                    .events
+                    .push(Event::KeepaliveReceived { peer: self.id });
+                continue;
+            }
+            self.timers.data_received(now);
+            datagram.outcome = self.take_packet(datagram, shared);
+            shared.counters.packets_received += u64::from(datagram.outcome.is_ok());
+        }
+    }
+
+    fn take_packet<R>(
+        &self,
+        datagram: &mut Datagram<'_>,
+        shared: &Shared<R>,
+    ) -> Result<Received, ReceiveError> {
+        let end = datagram.bytes.len() - TAG_LEN;
+        let plaintext = &mut datagram.bytes[DATA_HEADER_LEN..end];
+        let header = ip_packets::Header::read(plaintext).map_err(ReceiveError::InnerPacket)?;
+        if shared.allowed_ips.lookup(header.source) != Some(self.id) {
+            return Err(ReceiveError::SourceNotAllowed {
+                source_address: header.source,
+            });
+        }
+        if datagram.ecn == Ecn::Ce && header.ecn != Ecn::NotEct {
+            ip_packets::set_ecn(plaintext, Ecn::Ce).map_err(ReceiveError::InnerPacket)?;
+        }
+        let packet = DATA_HEADER_LEN..DATA_HEADER_LEN + header.total_len;
+        Ok(Received::Packet {
+            peer: self.id,
+            packet,
+        })
+    }
+}
+
+/// Opens the datagrams in place and marks their counters as seen.
+fn open(keypair: &mut Keypair, datagrams: &mut [Datagram<'_>]) {
+    let mut opened: ArrayVec<(Counter, Result<(), OpenError>), BATCH_MAX> = {
+        let mut batch: ArrayVec<Open<'_>, BATCH_MAX> = datagrams.iter_mut().map(to_open).collect();
+        keypair.opening.open_batch(&mut batch);
+        batch
+            .into_iter()
+            .map(|open| (open.counter, open.result))
+            .collect()
+    };
+    for (datagram, (counter, result)) in datagrams.iter_mut().zip(opened.drain(..)) {
+        datagram.outcome = match result {
+            Err(_) => Err(ReceiveError::InvalidTag),
+            Ok(()) if !keypair.replay.accept(counter) => Err(ReceiveError::Replayed),
+            Ok(()) => Ok(Received::Handled),
+        };
+    }
+}
+
+fn to_open<'a>(datagram: &'a mut Datagram<'_>) -> Open<'a> {
+    let (header, message) = datagram.bytes.split_at_mut(DATA_HEADER_LEN);
+    let counter = header
+        .last_chunk()
+        .map_or(u64::MAX, |counter| u64::from_le_bytes(*counter));
+    Open::new(Counter::new(counter), message)
+}
+
+fn reject_all(datagrams: &mut [Datagram<'_>], error: ReceiveError) {
+    for datagram in datagrams {
+        datagram.outcome = Err(error);
+    }
+}
+
+/// Writes the header of a datagram and returns the rest: padded packet and room for the tag.
+fn write_header<'a>(keypair: &Keypair, counter: Counter, datagram: &'a mut [u8]) -> &'a mut [u8] {
+    let (header, message) = datagram.split_at_mut(DATA_HEADER_LEN);
+    header.copy_from_slice(DataHeader::new(keypair.remote_index, counter).as_bytes());
+    message
+}
+
+/// The congestion mark of the outer header: that of the packet, but no "experienced" (RFC 6040 §4.1).
+fn outer_ecn(packet: &[u8]) -> Ecn {
+    match ip_packets::ecn(packet) {
+        Ok(Ecn::Ce) => Ecn::Ect0,
+        Ok(ecn) => ecn,
+        Err(_) => Ecn::NotEct,
+    }
+}

@@ -1,0 +1,259 @@
+//! A peer's handshakes, in both roles.
+
+use core::net::IpAddr;
+use std::net::SocketAddr;
+
+use rand_core::CryptoRng;
+use wirecraft_ip_packets::Ecn;
+use wirecraft_noise_handshake::{LocalStatic, ReceivedInitiation, TransportKeys, initiate};
+use wirecraft_time::Instant;
+use wirecraft_wire_format::{
+    CookieReply, HandshakeMessage, INITIATION_LEN, RESPONSE_LEN, Response,
+};
+
+use super::{Peer, ReceivedCookie};
+use crate::constants::{
+    COOKIE_SECRET_LATENCY, COOKIE_SECRET_MAX_AGE, INITIATION_INTERVAL_MIN, REKEY_TIMEOUT,
+};
+use crate::errors::ReceiveError;
+use crate::event::Event;
+use crate::keypair::{Keypair, Role};
+use crate::shared::{Shared, Transmit, TransmitKind};
+
+/// Where a handshake message came from.
+#[derive(Clone, Copy)]
+pub(crate) struct Source {
+    pub(crate) from: SocketAddr,
+    pub(crate) local: Option<IpAddr>,
+}
+
+impl Peer {
+    /// Starts a handshake, or sees to it that one starts as soon as it may.
+    ///
+    /// At most one initiation is sent in 5 s, and none within 5 s of a response, so that peers do
+    /// not duel (`send.c:wg_packet_send_queued_handshake_initiation`).
+    pub(crate) fn start_handshake(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+        self.attempt_began_at = Some(now);
+        let allowed_at = self
+            .initiation_sent_at
+            .map(|sent_at| sent_at + REKEY_TIMEOUT);
+        match allowed_at {
+            Some(allowed_at) if now < allowed_at => {
+                if !self.staging.is_empty() {
+                    let jitter = shared.jitter();
+                    self.timers.initiation_deferred(allowed_at, jitter);
+                }
+            }
+            Some(_) | None => self.send_initiation(now, shared),
+        }
+        self.reschedule(shared);
+    }
+
+    /// Sends an initiation in place of the one that waits for an answer, if any.
+    pub(super) fn send_initiation(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+        self.forget_local_address();
+        let Some(destination) = self.destination(Ecn::NotEct) else {
+            return;
+        };
+        let (Some(local), Some(remote)) = (&shared.local, &self.remote) else {
+            return;
+        };
+        let timestamp = shared.timestamp_after(self.newest_timestamp_sent, now);
+        let index = shared.indices.allocate(self.id, &mut shared.entropy);
+        let made = initiate(local, remote, timestamp, index, &mut shared.entropy);
+        let Ok((mut message, attempt)) = made else {
+            shared.indices.release(index);
+            return;
+        };
+        let cookie = self.cookie.as_ref().filter(|cookie| cookie.is_fresh(now));
+        self.last_mac1 = Some(remote.stamp(&mut message, cookie.map(|cookie| &cookie.cookie)));
+        self.drop_attempt(shared);
+        self.attempt = Some(attempt);
+        self.newest_timestamp_sent = Some(timestamp);
+        self.initiation_sent_at = Some(now);
+        let datagram = message.as_bytes().to_vec();
+        shared.transmits.push_back(Transmit {
+            destination,
+            kind: TransmitKind::Handshake,
+            datagram,
+        });
+        shared.counters.initiations_sent += 1;
+        shared.events.push(Event::InitiationSent { peer: self.id });
+        self.traffic.sent_len += INITIATION_LEN as u64;
+        self.timers
+            .authenticated_sent(now, self.persistent_keepalive);
+        let jitter = shared.jitter();
+        self.timers.initiation_sent(now, jitter);
+        self.reschedule(shared);
+    }
+
+    /// Verifies an initiation from this peer and answers it.
+    ///
+    /// Nothing of the peer changes before the whole message has verified.
+    pub(crate) fn answer_initiation(
+        &mut self,
+        now: Instant,
+        received: ReceivedInitiation,
+        source: Source,
+        shared: &mut Shared<impl CryptoRng>,
+    ) -> Result<(), ReceiveError> {
+        let remote = self.remote.as_ref().ok_or(ReceiveError::UnknownPeer)?;
+        let fresh = received
+            .authenticate(remote, self.newest_timestamp_received)
+            .map_err(ReceiveError::Handshake)?;
+        let is_too_soon = |at: Instant| now.since(at) < INITIATION_INTERVAL_MIN;
+        if self.initiation_accepted_at.is_some_and(is_too_soon) {
+            return Err(ReceiveError::InitiationTooSoon);
+        }
+        let timestamp = fresh.timestamp();
+        let remote_index = fresh.sender_index();
+        let local_index = shared.indices.allocate(self.id, &mut shared.entropy);
+        let responded = fresh.respond(&self.preshared_key, local_index, &mut shared.entropy);
+        let (response, keys) = match responded {
+            Ok(responded) => responded,
+            Err(error) => {
+                shared.indices.release(local_index);
+                return Err(ReceiveError::Handshake(error));
+            }
+        };
+        self.newest_timestamp_received = Some(timestamp);
+        self.initiation_accepted_at = Some(now);
+        shared.counters.initiations_received += 1;
+        shared
+            .events
+            .push(Event::InitiationReceived { peer: self.id });
+        self.handshake_verified(now, INITIATION_LEN, source, shared);
+        let keypair = Keypair::new(Role::Responder, local_index, remote_index, keys, now);
+        self.begin_session(now, keypair, shared);
+        self.send_response(now, response, shared);
+        Ok(())
+    }
+
+    fn send_response(
+        &mut self,
+        now: Instant,
+        mut response: Response,
+        shared: &mut Shared<impl CryptoRng>,
+    ) {
+        let (Some(remote), Some(destination)) = (&self.remote, self.destination(Ecn::NotEct))
+        else {
+            return;
+        };
+        let cookie = self.cookie.as_ref().filter(|cookie| cookie.is_fresh(now));
+        self.last_mac1 = Some(remote.stamp(&mut response, cookie.map(|cookie| &cookie.cookie)));
+        let datagram = response.as_bytes().to_vec();
+        shared.transmits.push_back(Transmit {
+            destination,
+            kind: TransmitKind::Handshake,
+            datagram,
+        });
+        self.initiation_sent_at = Some(now);
+        self.traffic.sent_len += RESPONSE_LEN as u64;
+        self.timers
+            .authenticated_sent(now, self.persistent_keepalive);
+        self.reschedule(shared);
+    }
+
+    /// Reads a response to the initiation that waits for one.
+    pub(crate) fn read_response(
+        &mut self,
+        now: Instant,
+        response: &Response,
+        source: Source,
+        shared: &mut Shared<impl CryptoRng>,
+    ) -> Result<(), ReceiveError> {
+        let local = shared.local.as_ref().ok_or(ReceiveError::NoPrivateKey)?;
+        let keys = self.keys_from(local, response)?;
+        let Some(attempt) = self.attempt.take() else {
+            return Err(ReceiveError::UnknownIndex);
+        };
+        let (local_index, remote_index) = (attempt.sender_index(), response.sender_index());
+        shared.counters.responses_received += 1;
+        self.handshake_verified(now, RESPONSE_LEN, source, shared);
+        let keypair = Keypair::new(Role::Initiator, local_index, remote_index, keys, now);
+        self.begin_session(now, keypair, shared);
+        self.session_confirmed(now, shared);
+        self.confirm_to_responder(now, shared);
+        self.reschedule(shared);
+        Ok(())
+    }
+
+    fn keys_from(
+        &self,
+        local: &LocalStatic,
+        response: &Response,
+    ) -> Result<TransportKeys, ReceiveError> {
+        let attempt = self
+            .attempt
+            .as_ref()
+            .filter(|attempt| attempt.sender_index() == response.receiver_index())
+            .ok_or(ReceiveError::UnknownIndex)?;
+        attempt
+            .read_response(local, &self.preshared_key, response)
+            .map_err(ReceiveError::Handshake)
+    }
+
+    /// The responder may not send before it has heard something on the new keypair: staged packets
+    /// do for that, a keepalive otherwise (whitepaper §5.4.3).
+    fn confirm_to_responder(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+        if self.staging.is_empty() {
+            self.send_keepalive(now, shared);
+        } else {
+            self.send_staged(now, shared);
+        }
+    }
+
+    fn handshake_verified(
+        &mut self,
+        now: Instant,
+        message_len: usize,
+        source: Source,
+        shared: &mut Shared<impl CryptoRng>,
+    ) {
+        self.heard_from(source.from, source.local, shared);
+        self.traffic.received_len += message_len as u64;
+        self.timers
+            .authenticated_received(now, self.persistent_keepalive);
+    }
+
+    fn begin_session<R>(&mut self, now: Instant, keypair: Keypair, shared: &mut Shared<R>) {
+        self.keypairs.install(keypair, &mut shared.indices);
+        self.timers.session_derived(now);
+        self.reschedule(shared);
+    }
+
+    /// Both sides are known to have the keys of the current keypair.
+    pub(super) fn session_confirmed(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+        self.timers.session_confirmed();
+        self.attempt_began_at = None;
+        self.late_rekey_started = false;
+        self.traffic.last_handshake = Some(shared.unix_time(now));
+        shared.events.push(Event::PeerUp { peer: self.id });
+    }
+
+    /// Takes in a cookie, to be shown with the next handshake message.
+    pub(crate) fn read_cookie_reply(
+        &mut self,
+        now: Instant,
+        reply: &CookieReply,
+    ) -> Result<(), ReceiveError> {
+        let (Some(remote), Some(last_mac1)) = (&self.remote, &self.last_mac1) else {
+            return Err(ReceiveError::UnknownIndex);
+        };
+        let cookie = remote
+            .open_cookie_reply(reply, last_mac1)
+            .map_err(ReceiveError::CookieReply)?;
+        self.cookie = Some(ReceivedCookie {
+            cookie,
+            received_at: now,
+        });
+        self.last_mac1 = None;
+        Ok(())
+    }
+}
+
+impl ReceivedCookie {
+    fn is_fresh(&self, now: Instant) -> bool {
+        now.since(self.received_at) < COOKIE_SECRET_MAX_AGE - COOKIE_SECRET_LATENCY
+    }
+}

@@ -1,0 +1,237 @@
+//! One peer: its keys, its address, its session and its timers.
+
+mod data;
+mod handshake;
+mod timeout;
+mod timers;
+
+pub(crate) use handshake::Source;
+
+use core::net::IpAddr;
+use core::time::Duration;
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+use rand_core::CryptoRng;
+use wirecraft_ip_packets::Ecn;
+use wirecraft_noise_handshake::{
+    AwaitingResponse, Cookie, LocalStatic, Mac1, PresharedKey, PublicKey, RemoteStatic, Tai64N,
+};
+use wirecraft_time::Instant;
+
+use crate::arena::Destination;
+use crate::event::Event;
+use crate::keypair::Keypairs;
+use crate::peer_id::PeerId;
+use crate::shared::Shared;
+use crate::staging::Staging;
+use timers::Timers;
+
+/// Everything a device knows of one peer.
+pub(crate) struct Peer {
+    pub(crate) id: PeerId,
+    pub(crate) public_key: PublicKey,
+    /// `None` without a private key of our own, or if the public key is a point of low order: no
+    /// datagram is ever sent to such a peer.
+    remote: Option<RemoteStatic>,
+    preshared_key: PresharedKey,
+    persistent_keepalive: Option<Duration>,
+    pub(crate) allowed_ips: Vec<IpNet>,
+    endpoint: Option<PeerEndpoint>,
+    /// Where the last authenticated message came from, as long as that is the endpoint.
+    heard_at: Option<SocketAddr>,
+    attempt: Option<AwaitingResponse>,
+    attempt_began_at: Option<Instant>,
+    initiation_sent_at: Option<Instant>,
+    initiation_accepted_at: Option<Instant>,
+    newest_timestamp_received: Option<Tai64N>,
+    newest_timestamp_sent: Option<Tai64N>,
+    last_mac1: Option<Mac1>,
+    cookie: Option<ReceivedCookie>,
+    pub(crate) keypairs: Keypairs,
+    /// The current keypair's late rekey on receiving was started (rule of 165 s, once a keypair).
+    late_rekey_started: bool,
+    pub(crate) staging: Staging,
+    timers: Timers,
+    scheduled: Option<Instant>,
+    pub(crate) traffic: Traffic,
+}
+
+/// Where a peer was last heard, and on which of our addresses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct PeerEndpoint {
+    remote: SocketAddr,
+    local: Option<IpAddr>,
+}
+
+struct ReceivedCookie {
+    cookie: Cookie,
+    received_at: Instant,
+}
+
+/// What went over the wire to and from a peer, as `wg show` counts it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Traffic {
+    /// Bytes of all authenticated messages from the peer, headers and tags included.
+    pub received_len: u64,
+    /// Bytes of all messages to the peer, headers and tags included.
+    pub sent_len: u64,
+    /// When the last handshake was completed, since the Unix epoch.
+    pub last_handshake: Option<Duration>,
+}
+
+impl Peer {
+    pub(crate) fn new(id: PeerId, public_key: PublicKey, local: Option<&LocalStatic>) -> Self {
+        Self {
+            id,
+            public_key,
+            remote: local.and_then(|local| RemoteStatic::new(local, public_key).ok()),
+            preshared_key: PresharedKey::default(),
+            persistent_keepalive: None,
+            allowed_ips: Vec::new(),
+            endpoint: None,
+            heard_at: None,
+            attempt: None,
+            attempt_began_at: None,
+            initiation_sent_at: None,
+            initiation_accepted_at: None,
+            newest_timestamp_received: None,
+            newest_timestamp_sent: None,
+            last_mac1: None,
+            cookie: None,
+            keypairs: Keypairs::default(),
+            late_rekey_started: false,
+            staging: Staging::default(),
+            timers: Timers::default(),
+            scheduled: None,
+            traffic: Traffic::default(),
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> Option<SocketAddr> {
+        self.endpoint.map(|endpoint| endpoint.remote)
+    }
+
+    pub(crate) fn persistent_keepalive(&self) -> Option<Duration> {
+        self.persistent_keepalive
+    }
+
+    pub(crate) fn set_endpoint<R>(&mut self, remote: SocketAddr, shared: &mut Shared<R>) {
+        if self.endpoint() != Some(remote) {
+            self.endpoint = Some(PeerEndpoint {
+                remote,
+                local: None,
+            });
+            self.forget_where_heard(shared);
+        }
+    }
+
+    fn forget_where_heard<R>(&mut self, shared: &mut Shared<R>) {
+        if let Some(former) = self.heard_at.take() {
+            shared.known_endpoints.remove(former);
+        }
+    }
+
+    /// Forgets on which of our addresses the peer was heard: the routing table decides afresh.
+    pub(crate) fn forget_local_address(&mut self) {
+        if let Some(endpoint) = &mut self.endpoint {
+            endpoint.local = None;
+        }
+    }
+
+    /// Takes note of where an authenticated message came from (whitepaper §2.1: roaming).
+    fn heard_from(
+        &mut self,
+        remote: SocketAddr,
+        local: Option<IpAddr>,
+        shared: &mut Shared<impl CryptoRng>,
+    ) {
+        let heard = PeerEndpoint { remote, local };
+        if self.endpoint == Some(heard) {
+            return;
+        }
+        let moved = self.endpoint().is_some_and(|known| known != remote);
+        self.endpoint = Some(heard);
+        if self.heard_at != Some(remote) {
+            shared.known_endpoints.add(remote);
+            if let Some(former) = self.heard_at.replace(remote) {
+                shared.known_endpoints.remove(former);
+            }
+        }
+        if moved {
+            shared.events.push(Event::EndpointMoved {
+                peer: self.id,
+                to: remote,
+            });
+        }
+    }
+
+    fn destination(&self, ecn: Ecn) -> Option<Destination> {
+        let endpoint = self.endpoint?;
+        Some(Destination {
+            to: endpoint.remote,
+            from: endpoint.local,
+            ecn,
+        })
+    }
+
+    /// Takes effect on the next handshake.
+    pub(crate) fn set_preshared_key(&mut self, preshared_key: PresharedKey) {
+        self.preshared_key = preshared_key;
+    }
+
+    /// Changes the interval; a new one starts with a keepalive at once.
+    pub(crate) fn set_persistent_keepalive(
+        &mut self,
+        now: Instant,
+        interval: Option<Duration>,
+        shared: &mut Shared<impl CryptoRng>,
+    ) {
+        let began = self.persistent_keepalive.is_none() && interval.is_some();
+        self.persistent_keepalive = interval;
+        self.timers
+            .set_persistent_keepalive(interval.map(|interval| now + interval));
+        if began {
+            self.send_keepalive(now, shared);
+        }
+        self.reschedule(shared);
+    }
+
+    /// Computes afresh what depends on our private key; sessions made with the old one end.
+    pub(crate) fn set_local(
+        &mut self,
+        local: Option<&LocalStatic>,
+        shared: &mut Shared<impl CryptoRng>,
+    ) {
+        self.remote = local.and_then(|local| RemoteStatic::new(local, self.public_key).ok());
+        self.drop_attempt(shared);
+        self.keypairs.retire();
+        self.initiation_sent_at = None;
+    }
+
+    /// Lets go of everything that other tables hold for this peer.
+    pub(crate) fn detach(&mut self, shared: &mut Shared<impl CryptoRng>) {
+        self.drop_attempt(shared);
+        self.forget_where_heard(shared);
+        self.keypairs.clear(&mut shared.indices);
+        shared.schedule.cancel(self.id, self.scheduled.take());
+        for prefix in self.allowed_ips.drain(..) {
+            shared.allowed_ips.remove(prefix);
+        }
+    }
+
+    fn drop_attempt(&mut self, shared: &mut Shared<impl CryptoRng>) {
+        if let Some(attempt) = self.attempt.take() {
+            shared.indices.release(attempt.sender_index());
+        }
+    }
+
+    /// Brings the schedule up to date with the timers.
+    fn reschedule<R>(&mut self, shared: &mut Shared<R>) {
+        if let Some(deadline) = self.timers.earliest() {
+            shared
+                .schedule
+                .wake_by(self.id, deadline, &mut self.scheduled);
+        }
+    }
+}

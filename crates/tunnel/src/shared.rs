@@ -1,0 +1,120 @@
+//! What all peers of a device share.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use rand_core::CryptoRng;
+use wirecraft_noise_handshake::{LocalStatic, Tai64N};
+use wirecraft_time::Instant;
+
+use crate::allowed_ips::AllowedIps;
+use crate::arena::{DatagramRun, Destination};
+use crate::constants::REKEY_TIMEOUT_JITTER_MAX;
+use crate::counters::Counters;
+use crate::event::EventQueue;
+use crate::index_table::IndexTable;
+use crate::known_endpoints::KnownEndpoints;
+use crate::peer_id::PeerId;
+use crate::schedule::Schedule;
+
+/// A datagram that the device made by itself: a handshake message, a keepalive, a staged packet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Transmit {
+    /// Where it goes.
+    pub destination: Destination,
+    /// What sort of message it is, for the marking of the outer header.
+    pub kind: TransmitKind,
+    /// The whole datagram.
+    pub datagram: Vec<u8>,
+}
+
+impl Transmit {
+    /// The datagram as a run of one.
+    #[must_use]
+    pub fn as_run(&self) -> DatagramRun<'_> {
+        DatagramRun {
+            destination: self.destination,
+            bytes: &self.datagram,
+            segment_len: self.datagram.len(),
+        }
+    }
+}
+
+/// The sort of a datagram that the device made by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TransmitKind {
+    /// An initiation or a response; the kernel marks these with DSCP AF41.
+    Handshake,
+    /// A cookie reply.
+    CookieReply,
+    /// A keepalive or a packet that had been staged.
+    Data,
+}
+
+/// The state that belongs to no single peer.
+pub(crate) struct Shared<R> {
+    pub(crate) local: Option<LocalStatic>,
+    pub(crate) entropy: R,
+    pub(crate) mtu: usize,
+    pub(crate) indices: IndexTable,
+    pub(crate) allowed_ips: AllowedIps<PeerId>,
+    pub(crate) schedule: Schedule,
+    pub(crate) known_endpoints: KnownEndpoints,
+    pub(crate) transmits: VecDeque<Transmit>,
+    pub(crate) events: EventQueue,
+    pub(crate) counters: Counters,
+    wall_clock: WallClock,
+}
+
+impl<R: CryptoRng> Shared<R> {
+    pub(crate) fn new(mtu: usize, entropy: R) -> Self {
+        Self {
+            local: None,
+            entropy,
+            mtu,
+            indices: IndexTable::default(),
+            allowed_ips: AllowedIps::new(),
+            schedule: Schedule::default(),
+            known_endpoints: KnownEndpoints::default(),
+            transmits: VecDeque::new(),
+            events: EventQueue::default(),
+            counters: Counters::default(),
+            wall_clock: WallClock::default(),
+        }
+    }
+
+    pub(crate) fn set_wall_clock(&mut self, now: Instant, since_unix_epoch: Duration) {
+        self.wall_clock = WallClock {
+            read_at: now,
+            since_unix_epoch,
+        };
+    }
+
+    /// The time since the Unix epoch.
+    pub(crate) fn unix_time(&self, now: Instant) -> Duration {
+        self.wall_clock
+            .since_unix_epoch
+            .saturating_add(now.since(self.wall_clock.read_at))
+    }
+
+    /// A timestamp for an initiation that is greater than `newest` in any case.
+    ///
+    /// A responder forgets no timestamp, so one that went backwards with the wall clock would shut
+    /// us out until the clock has caught up.
+    pub(crate) fn timestamp_after(&self, newest: Option<Tai64N>, now: Instant) -> Tai64N {
+        let by_clock = Tai64N::from_unix(self.unix_time(now));
+        newest.map_or(by_clock, |newest| by_clock.max(newest.next()))
+    }
+
+    /// A random part of [`REKEY_TIMEOUT_JITTER_MAX`].
+    pub(crate) fn jitter(&mut self) -> Duration {
+        REKEY_TIMEOUT_JITTER_MAX.mul_f64(f64::from(self.entropy.next_u32()) / f64::from(u32::MAX))
+    }
+}
+
+/// The wall clock as its owner last read it.
+#[derive(Default)]
+struct WallClock {
+    read_at: Instant,
+    since_unix_epoch: Duration,
+}
