@@ -1,0 +1,16 @@
+//! One TCP connection: whole IP packets on one side, a byte stream on the other.
+
+mod config;
+mod connection;
+mod device;
+mod error;
+mod held;
+mod sequence;
+mod state;
+mod stream;
+
+pub use config::TcpConfig;
+pub use connection::TcpConnection;
+pub use error::TcpError;
+pub use state::TcpState;
+pub use stream::ReadyWakers;

@@ -1,0 +1,434 @@
+//! The packet side of a connection: segments in, segments out, deadlines.
+
+use core::net::SocketAddr;
+use core::task::Waker;
+use core::time::Duration;
+
+use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
+use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
+use smoltcp::time::Instant as StackInstant;
+use smoltcp::wire::{HardwareAddress, IpEndpoint};
+use wirecraft_time::Instant;
+
+use super::config::TcpConfig;
+use super::device::{Egress, Ingress, tcp_offset};
+use super::error::TcpError;
+use super::held::HeldPackets;
+use super::sequence::HighestSent;
+use super::state::{Ending, TcpState};
+use crate::four_tuple::FourTuple;
+use crate::sink::{PacketSink, Transmission};
+use crate::unreachable::Unreachable;
+
+/// No smaller MTU is believed: the headers and some data must fit.
+const MTU_MIN: usize = 256;
+/// The largest IP packet without jumbograms.
+const MTU_MAX: usize = 65_535;
+/// The most that a window can say.
+///
+/// Source: RFC 7323 §2.3.
+const BUFFER_MAX: usize = 1 << 30;
+
+/// One TCP connection between a byte stream and whole IP packets.
+///
+/// Feed it the packets of its four-tuple with [`receive`](Self::receive), a batch at a time,
+/// then let it write with [`poll_transmit`](Self::poll_transmit). Call that again after reads and
+/// writes and when [`poll_timeout`](Self::poll_timeout) is due.
+pub struct TcpConnection {
+    pub(super) tuple: FourTuple,
+    pub(super) sockets: SocketSet<'static>,
+    pub(super) socket: SocketHandle,
+    pub(super) ending: Option<Ending>,
+    pub(super) reader: Option<Waker>,
+    pub(super) writer: Option<Waker>,
+    interface: Interface,
+    held: HeldPackets,
+    highest_sent: HighestSent,
+    mtu: usize,
+    timeouts: Timeouts,
+    /// The time of the latest call.
+    now: Instant,
+    /// Since when an answer has been owed to us and nothing was heard.
+    waiting_since: Option<Instant>,
+    /// When an abandoned connection gives up.
+    abandoned_until: Option<Instant>,
+}
+
+struct Timeouts {
+    connect: Duration,
+    user: Duration,
+    linger: Duration,
+}
+
+impl TcpConnection {
+    /// Starts to connect from `local` to `remote`; the first segment leaves with the next transmission.
+    ///
+    /// `seed` picks the initial sequence number: it must come from a cryptographic generator.
+    ///
+    /// # Errors
+    /// [`TcpError::Unaddressable`] for addresses that cannot be the ends of one connection.
+    pub fn connect(
+        now: Instant,
+        local: SocketAddr,
+        remote: SocketAddr,
+        config: &TcpConfig,
+        seed: u64,
+    ) -> Result<Self, TcpError> {
+        let mut connection = Self::new(now, FourTuple::new(local, remote), config, seed);
+        let Self {
+            interface,
+            sockets,
+            socket,
+            ..
+        } = &mut connection;
+        sockets
+            .get_mut::<Socket<'_>>(*socket)
+            .connect(
+                interface.context(),
+                IpEndpoint::from(remote),
+                IpEndpoint::from(local),
+            )
+            .map_err(|_| TcpError::Unaddressable)?;
+        connection.waiting_since = Some(now);
+        Ok(connection)
+    }
+
+    /// Answers `packet`, the first segment of a connection to `local` from `remote`.
+    ///
+    /// # Errors
+    /// [`TcpError::NotOpening`] if `packet` is no such segment.
+    pub fn accept(
+        now: Instant,
+        tuple: FourTuple,
+        packet: &[u8],
+        config: &TcpConfig,
+        seed: u64,
+    ) -> Result<Self, TcpError> {
+        let mut connection = Self::new(now, tuple, config, seed);
+        let listening = connection
+            .stack_socket()
+            .listen(IpEndpoint::from(tuple.local()));
+        listening.map_err(|_| TcpError::Unaddressable)?;
+        connection.process(now, packet);
+        let socket = connection.stack_socket();
+        if socket.state() != State::SynReceived
+            || socket.remote_endpoint() != Some(IpEndpoint::from(tuple.remote()))
+        {
+            return Err(TcpError::NotOpening);
+        }
+        connection.waiting_since = Some(now);
+        Ok(connection)
+    }
+
+    fn new(now: Instant, tuple: FourTuple, config: &TcpConfig, seed: u64) -> Self {
+        let mtu = config.mtu.clamp(MTU_MIN, MTU_MAX);
+        let buffer = |len: usize| SocketBuffer::new(vec![0; len.clamp(1, BUFFER_MAX)]);
+        let mut socket = Socket::new(
+            buffer(config.receive_buffer_len),
+            buffer(config.send_buffer_len),
+        );
+        socket.set_congestion_control(CongestionControl::Cubic);
+        socket.set_nagle_enabled(config.nagle);
+        socket.set_keep_alive(config.keepalive.map(duration));
+        socket.set_hop_limit(Some(config.hop_limit.max(1)));
+        let mut sockets = SocketSet::new(Vec::with_capacity(1));
+        Self {
+            tuple,
+            socket: sockets.add(socket),
+            sockets,
+            ending: None,
+            reader: None,
+            writer: None,
+            interface: interface(now, mtu, seed),
+            held: HeldPackets::default(),
+            highest_sent: HighestSent::default(),
+            mtu,
+            timeouts: Timeouts {
+                connect: config.connect_timeout,
+                user: config.user_timeout,
+                linger: config.linger,
+            },
+            now,
+            waiting_since: None,
+            abandoned_until: None,
+        }
+    }
+
+    /// Takes a whole IP packet of this connection.
+    ///
+    /// What does not parse, fails its checksum or belongs elsewhere is ignored, as TCP demands.
+    /// Answers wait for [`poll_transmit`](Self::poll_transmit).
+    pub fn receive(&mut self, now: Instant, packet: &[u8]) {
+        let before = self.state();
+        self.process(now, packet);
+        let socket = self.sockets.get::<Socket<'_>>(self.socket);
+        if self.waiting_since.is_some() && before != TcpState::SynSent {
+            self.waiting_since = Some(now);
+        }
+        if self.state() == TcpState::Closed && before != TcpState::Closed {
+            let ending = Ending::by_segment(before, socket.send_queue());
+            self.ending.get_or_insert(ending);
+            self.silence();
+        }
+        if self.abandoned_until.is_some() && self.has_unread_data() {
+            self.abort();
+        }
+    }
+
+    /// Writes what is due into `sink`, at most `budget` packets.
+    ///
+    /// A packet that finds the sink full is kept and goes first the next time.
+    pub fn poll_transmit(
+        &mut self,
+        now: Instant,
+        sink: &mut impl PacketSink,
+        budget: usize,
+    ) -> Transmission {
+        self.now = now;
+        self.check_deadlines(now);
+        let mut left = budget - self.held.drain_into(sink, budget);
+        while self.held.is_empty() && left > 0 {
+            let mut device = Egress {
+                sink,
+                held: &mut self.held,
+                highest_sent: &mut self.highest_sent,
+                budget: left,
+                mtu: self.mtu,
+            };
+            let _ = self
+                .interface
+                .poll_egress(instant(now), &mut device, &mut self.sockets);
+            if device.budget == left {
+                break;
+            }
+            left = device.budget;
+        }
+        self.note_end_by_clock();
+        self.note_waiting(now);
+        if self.held.is_empty() && left > 0 {
+            Transmission::Complete
+        } else {
+            Transmission::Interrupted
+        }
+    }
+
+    /// Returns when to call [`poll_transmit`](Self::poll_transmit) again without any other cause.
+    ///
+    /// An instant in the past means that output is due. `None`: nothing will happen by itself.
+    #[must_use]
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        if !self.held.is_empty() {
+            return Some(Instant::ORIGIN);
+        }
+        let stack = self
+            .interface
+            .poll_at(instant(self.now), &self.sockets)
+            .map(from_stack);
+        [stack, self.give_up_at(), self.abandoned_until]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Takes note that the destination was said to be unreachable.
+    ///
+    /// It ends an attempt to connect. An established connection goes on trying, as the
+    /// cause may pass; only [`Unreachable::TooBig`] has an effect on it: segments get smaller.
+    ///
+    /// Source: RFC 5461 §4, RFC 8201 §5.4.
+    pub fn unreachable(&mut self, now: Instant, why: Unreachable) {
+        if let Unreachable::TooBig { mtu } = why {
+            self.lower_mtu(now, mtu);
+        } else if matches!(self.state(), TcpState::SynSent) {
+            self.end_silently(Ending::Failed(match why {
+                Unreachable::Port => TcpError::Refused,
+                why => why.into(),
+            }));
+        }
+    }
+
+    /// Cuts the connection off: the other end gets a reset, calls get [`TcpError::Aborted`].
+    pub fn abort(&mut self) {
+        self.ending.get_or_insert(Ending::Failed(TcpError::Aborted));
+        match self.state() {
+            TcpState::SynSent | TcpState::TimeWait | TcpState::Closed => self.silence(),
+            _ => self.stack_socket().abort(),
+        }
+    }
+
+    /// Lets the connection end without a reader or writer.
+    ///
+    /// What was written is still delivered, for at most the configured linger time. If data
+    /// was left unread, or more arrives, the other end gets a reset.
+    ///
+    /// Source: RFC 9293 §3.6.1, RFC 1122 §4.2.2.13.
+    pub fn abandon(&mut self, now: Instant) {
+        if self.has_unread_data() || self.state() == TcpState::SynReceived {
+            self.abort();
+        } else if self.state() == TcpState::SynSent {
+            self.end_silently(Ending::Failed(TcpError::Aborted));
+        } else {
+            self.stack_socket().close();
+            self.abandoned_until = Some(now + self.timeouts.linger);
+        }
+        self.reader = None;
+        self.writer = None;
+    }
+
+    /// Returns the two ends.
+    #[must_use]
+    pub const fn tuple(&self) -> FourTuple {
+        self.tuple
+    }
+
+    /// Returns the state.
+    #[must_use]
+    pub fn state(&self) -> TcpState {
+        self.sockets.get::<Socket<'_>>(self.socket).state().into()
+    }
+
+    /// Says whether the connection has ended and nothing of it is left to be sent.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        let socket = self.sockets.get::<Socket<'_>>(self.socket);
+        socket.state() == State::Closed
+            && socket.remote_endpoint().is_none()
+            && self.held.is_empty()
+    }
+
+    /// Sets whether small writes wait for the acknowledgement of earlier ones (Nagle's algorithm).
+    pub fn set_nagle(&mut self, nagle: bool) {
+        self.stack_socket().set_nagle_enabled(nagle);
+    }
+
+    pub(super) fn stack_socket(&mut self) -> &mut Socket<'static> {
+        self.sockets.get_mut(self.socket)
+    }
+
+    /// Shows the stack a packet, but only TCP: to others it would answer with ICMP of its own.
+    fn process(&mut self, now: Instant, packet: &[u8]) {
+        self.now = now;
+        if tcp_offset(packet).is_none() {
+            return;
+        }
+        let mut device = Ingress {
+            packet: Some(packet),
+            held: &mut self.held,
+            highest_sent: &mut self.highest_sent,
+            mtu: self.mtu,
+        };
+        self.interface
+            .poll_ingress_single(instant(now), &mut device, &mut self.sockets);
+    }
+
+    fn has_unread_data(&self) -> bool {
+        self.sockets.get::<Socket<'_>>(self.socket).can_recv()
+    }
+
+    /// Takes note when a connection reached its end by the clock: TIME-WAIT is over.
+    fn note_end_by_clock(&mut self) {
+        if self.state() == TcpState::Closed && self.ending.is_none() {
+            self.ending = Some(Ending::Finished);
+        }
+    }
+
+    /// Starts or stops the clock of the connect and user timeouts.
+    fn note_waiting(&mut self, now: Instant) {
+        let keepalive = self.stack_socket().keep_alive().is_some();
+        let owed = match self.state() {
+            TcpState::Closed | TcpState::TimeWait => false,
+            TcpState::Established | TcpState::CloseWait | TcpState::FinWait2 => {
+                keepalive || self.stack_socket().send_queue() > 0
+            }
+            _ => true,
+        };
+        self.waiting_since = owed.then(|| self.waiting_since.unwrap_or(now));
+    }
+
+    fn give_up_at(&self) -> Option<Instant> {
+        let timeout = match self.state() {
+            TcpState::SynSent | TcpState::SynReceived => self.timeouts.connect,
+            _ => self.timeouts.user,
+        };
+        Some(self.waiting_since? + timeout)
+    }
+
+    fn check_deadlines(&mut self, now: Instant) {
+        if self.give_up_at().is_some_and(|at| at <= now) {
+            self.ending
+                .get_or_insert(Ending::Failed(TcpError::TimedOut));
+            self.waiting_since = None;
+            self.abort();
+        }
+        if self.abandoned_until.is_some_and(|until| until <= now) {
+            self.abandoned_until = None;
+            self.abort();
+        }
+    }
+
+    fn end_silently(&mut self, ending: Ending) {
+        self.ending.get_or_insert(ending);
+        self.silence();
+    }
+
+    /// Closes the socket so that it sends nothing more.
+    ///
+    /// A socket that was told to listen anew forgets its peer, and one that listens closes
+    /// without a segment. Unread data stays readable if the peer is forgotten already.
+    fn silence(&mut self) {
+        self.waiting_since = None;
+        self.abandoned_until = None;
+        let local = self.tuple.local();
+        let socket = self.stack_socket();
+        if socket.state() == State::Closed && socket.remote_endpoint().is_none() {
+            return;
+        }
+        socket.abort();
+        if socket.listen(IpEndpoint::from(local)).is_ok() {
+            socket.close();
+        }
+    }
+
+    fn lower_mtu(&mut self, now: Instant, mtu: usize) {
+        let mtu = mtu.max(MTU_MIN);
+        if mtu < self.mtu {
+            self.mtu = mtu;
+            // The sequence number is chosen already: the seed has nothing left to decide.
+            self.interface = interface(now, mtu, 0);
+        }
+    }
+}
+
+/// Makes an interface that takes any address: whose packet it is was decided by the four-tuple.
+fn interface(now: Instant, mtu: usize, seed: u64) -> Interface {
+    let mut config = Config::new(HardwareAddress::Ip);
+    config.random_seed = seed;
+    let (mut held, mut highest_sent) = (HeldPackets::default(), HighestSent::default());
+    let mut device = Ingress {
+        packet: None,
+        held: &mut held,
+        highest_sent: &mut highest_sent,
+        mtu,
+    };
+    let mut interface = Interface::new(config, &mut device, instant(now));
+    interface.set_any_ip(true);
+    interface
+}
+
+/// Converts to microseconds, with room to add any timeout.
+fn instant(now: Instant) -> StackInstant {
+    let micros = i64::try_from(now.since_origin().as_micros()).unwrap_or(i64::MAX);
+    StackInstant::from_micros(micros.min(i64::MAX / 2))
+}
+
+/// Converts a deadline; a deadline before the origin is one that has passed.
+fn from_stack(at: StackInstant) -> Instant {
+    let micros = u64::try_from(at.total_micros()).unwrap_or(0);
+    Instant::from_origin(Duration::from_micros(micros))
+}
+
+fn duration(duration: Duration) -> smoltcp::time::Duration {
+    smoltcp::time::Duration::from_micros(
+        u64::try_from(duration.as_micros()).unwrap_or(u64::MAX / 2),
+    )
+}

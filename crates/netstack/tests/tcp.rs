@@ -1,0 +1,331 @@
+//! TCP connections over simulated paths.
+
+#[cfg(test)]
+mod simulation;
+
+use std::time::Duration;
+
+use simulation::{Pair, Path, Side, pattern, read, transfer_both_ways, write};
+use wirecraft_netstack::{TcpConfig, TcpConnection, TcpError, TcpState, Transmission, Unreachable};
+
+#[test]
+fn a_mebibyte_crosses_a_clean_path_in_both_directions() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    transfer_both_ways(&mut pair);
+}
+
+#[test]
+fn a_mebibyte_crosses_a_lossy_reordering_path_in_both_directions() {
+    let path = Path {
+        delay: Duration::from_millis(10),
+        jitter: Duration::from_millis(3),
+        loss_per_mille: 20,
+    };
+    for seed in 0..8 {
+        let mut pair = Pair::established(path, seed);
+        transfer_both_ways(&mut pair);
+    }
+}
+
+#[test]
+fn a_mebibyte_crosses_over_ipv6() {
+    let mut pair = Pair::between("[fd00::2]:40000", "[fd00::1]:80", Path::CLEAN, 3);
+    pair.run_until(|pair| pair.server.is_some() && pair.client.state() == TcpState::Established);
+    transfer_both_ways(&mut pair);
+}
+
+#[test]
+fn no_packet_exceeds_the_mtu_and_full_ones_reach_it() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    assert_eq!(write(&mut pair.client, &[1; 100_000]).unwrap(), 100_000);
+    let mut packets: Vec<Vec<u8>> = Vec::new();
+    let _ = pair
+        .client
+        .poll_transmit(pair.now, &mut packets, usize::MAX);
+    assert_eq!(packets.iter().map(Vec::len).max(), Some(1420));
+}
+
+#[test]
+fn half_closed_connection_still_carries_the_answer() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    write(&mut pair.client, b"question").unwrap();
+    pair.client.shutdown();
+    let mut question = Vec::new();
+    pair.run_until(|pair| match read(pair.server()).unwrap() {
+        Some(bytes) => {
+            question.extend(bytes);
+            false
+        }
+        None => true,
+    });
+    assert_eq!(question, b"question");
+    assert_eq!(
+        write(&mut pair.client, b"more"),
+        Err(TcpError::SendingClosed)
+    );
+
+    write(pair.server(), b"answer").unwrap();
+    pair.server().shutdown();
+    let mut answer = Vec::new();
+    pair.run_until(|pair| match read(&mut pair.client).unwrap() {
+        Some(bytes) => {
+            answer.extend(bytes);
+            false
+        }
+        None => true,
+    });
+    assert_eq!(answer, b"answer");
+    pair.run_until(|pair| pair.client.is_finished() && pair.server().is_finished());
+    assert_eq!(read(&mut pair.client), Ok(None));
+}
+
+#[test]
+fn both_ends_closing_at_once_finish_in_order() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    pair.client.shutdown();
+    pair.server().shutdown();
+    pair.run_until(|pair| pair.client.state() == TcpState::Closing);
+    pair.run_until(|pair| pair.client.is_finished() && pair.server().is_finished());
+    assert_eq!(read(&mut pair.client), Ok(None));
+    assert_eq!(read(pair.server()), Ok(None));
+}
+
+#[test]
+fn abort_resets_the_other_end() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    pair.server().abort();
+    pair.run_until(|pair| pair.client.is_finished());
+    assert_eq!(read(&mut pair.client), Err(TcpError::Reset));
+    assert_eq!(write(&mut pair.client, b"x"), Err(TcpError::Reset));
+    assert_eq!(read(pair.server()), Err(TcpError::Aborted));
+    assert!(pair.server().is_finished());
+}
+
+#[test]
+fn silent_peer_times_the_connect_out() {
+    let mut pair = Pair::new(Path::CLEAN, 1);
+    pair.cut = true;
+    let start = pair.now;
+    pair.run_until(|pair| pair.client.is_finished());
+    assert_eq!(read(&mut pair.client), Err(TcpError::TimedOut));
+    assert_eq!(pair.now.since(start), TcpConfig::default().connect_timeout);
+    assert!(pair.packets >= 4, "the first segment is repeated");
+}
+
+#[test]
+fn unacknowledged_data_times_the_connection_out() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    pair.run_for(Duration::from_secs(1000));
+    assert_eq!(
+        pair.client.state(),
+        TcpState::Established,
+        "idle is no failure"
+    );
+    pair.cut = true;
+    write(&mut pair.client, b"x").unwrap();
+    let start = pair.now;
+    pair.run_until(|pair| pair.client.is_finished());
+    assert_eq!(read(&mut pair.client), Err(TcpError::TimedOut));
+    assert_eq!(pair.now.since(start), TcpConfig::default().user_timeout);
+}
+
+#[test]
+fn closing_after_long_idleness_is_no_timeout() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    pair.run_for(Duration::from_secs(3000));
+    pair.client.shutdown();
+    pair.server().shutdown();
+    pair.run_until(|pair| pair.client.is_finished() && pair.server().is_finished());
+    assert_eq!(read(&mut pair.client), Ok(None));
+}
+
+#[test]
+fn unreachable_ends_a_connect_but_not_a_connection() {
+    let mut pair = Pair::new(Path::CLEAN, 1);
+    let now = pair.now;
+    pair.client.unreachable(now, Unreachable::Host);
+    assert_eq!(
+        read(&mut pair.client),
+        Err(TcpError::Unreachable(Unreachable::Host))
+    );
+    assert!(pair.client.is_finished());
+
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    let now = pair.now;
+    pair.client.unreachable(now, Unreachable::Host);
+    transfer_both_ways(&mut pair);
+}
+
+#[test]
+fn smaller_path_mtu_makes_segments_smaller() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    let now = pair.now;
+    pair.client
+        .unreachable(now, Unreachable::TooBig { mtu: 1280 });
+    write(&mut pair.client, &[1; 100_000]).unwrap();
+    let mut packets: Vec<Vec<u8>> = Vec::new();
+    let _ = pair
+        .client
+        .poll_transmit(pair.now, &mut packets, usize::MAX);
+    assert_eq!(packets.iter().map(Vec::len).max(), Some(1280));
+    // What was taken out of the simulation counts as lost: it has to be sent again.
+    let mut received = 0;
+    pair.run_until(|pair| {
+        received += read(pair.server()).unwrap().unwrap().len();
+        received == 100_000
+    });
+}
+
+#[test]
+fn full_sink_loses_nothing() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    transfer_both_ways(&mut pair);
+    write(&mut pair.client, &pattern(4 * 1380, 5)).unwrap();
+    let mut narrow = Narrow {
+        room: 1,
+        packets: Vec::new(),
+    };
+    let done = pair.client.poll_transmit(pair.now, &mut narrow, usize::MAX);
+    assert_eq!(done, Transmission::Interrupted);
+    assert!(pair.client.poll_timeout().is_some_and(|at| at <= pair.now));
+    narrow.room = 10;
+    assert_eq!(
+        pair.client.poll_transmit(pair.now, &mut narrow, usize::MAX),
+        Transmission::Complete
+    );
+    for packet in narrow.packets {
+        pair.arrive(Side::Server, &packet);
+    }
+    assert!(read(pair.server()).unwrap().unwrap() == pattern(4 * 1380, 5));
+}
+
+struct Narrow {
+    room: usize,
+    packets: Vec<Vec<u8>>,
+}
+
+impl wirecraft_netstack::PacketSink for Narrow {
+    fn reserve(&mut self, len: usize) -> Option<&mut [u8]> {
+        self.room = self.room.checked_sub(1)?;
+        self.packets.push(vec![0; len]);
+        self.packets.last_mut().map(Vec::as_mut_slice)
+    }
+}
+
+#[test]
+fn budget_bounds_the_packets_of_one_call() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    write(&mut pair.client, &[1; 10_000]).unwrap();
+    let mut packets: Vec<Vec<u8>> = Vec::new();
+    assert_eq!(
+        pair.client.poll_transmit(pair.now, &mut packets, 1),
+        Transmission::Interrupted
+    );
+    assert_eq!(packets.len(), 1);
+}
+
+#[test]
+fn abandoned_connection_delivers_what_was_written() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    write(&mut pair.client, &pattern(50_000, 9)).unwrap();
+    let now = pair.now;
+    pair.client.abandon(now);
+    let mut received = Vec::new();
+    pair.run_until(|pair| match read(pair.server()).unwrap() {
+        Some(bytes) => {
+            received.extend(bytes);
+            false
+        }
+        None => true,
+    });
+    assert!(received == pattern(50_000, 9));
+    pair.server().shutdown();
+    pair.run_until(|pair| pair.client.is_finished());
+}
+
+#[test]
+fn abandoned_connection_resets_a_peer_that_goes_on_sending() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    let now = pair.now;
+    pair.client.abandon(now);
+    write(pair.server(), b"nobody reads this").unwrap();
+    pair.run_until(|pair| pair.server().is_finished());
+    assert_eq!(write(pair.server(), b"x"), Err(TcpError::Reset));
+}
+
+#[test]
+fn abandoned_connection_gives_up_on_a_peer_that_never_closes() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    let start = pair.now;
+    pair.client.abandon(start);
+    pair.run_until(|pair| pair.client.is_finished());
+    let lingered = pair.now.since(start);
+    assert!(lingered.abs_diff(TcpConfig::default().linger) < Duration::from_millis(10));
+}
+
+#[test]
+fn zero_window_opens_again_when_the_reader_comes_back() {
+    let mut pair = Pair::new(Path::CLEAN, 1);
+    pair.server_config.receive_buffer_len = 8192;
+    pair.run_until(|pair| pair.server.is_some() && pair.client.state() == TcpState::Established);
+    let sent = pattern(100_000, 4);
+    assert_eq!(write(&mut pair.client, &sent).unwrap(), sent.len());
+    pair.run_for(Duration::from_secs(100));
+    let mut received = Vec::new();
+    pair.run_until(|pair| {
+        received.extend(read(pair.server()).unwrap().unwrap());
+        received.len() == sent.len()
+    });
+    assert!(received == sent);
+}
+
+#[test]
+fn only_a_first_segment_is_accepted() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    write(&mut pair.client, b"data").unwrap();
+    let mut packets: Vec<Vec<u8>> = Vec::new();
+    let _ = pair
+        .client
+        .poll_transmit(pair.now, &mut packets, usize::MAX);
+    let tuple = pair.server().tuple();
+    let accepted =
+        TcpConnection::accept(pair.now, tuple, &packets[0], &TcpConfig::default(), 1).map(|_| ());
+    assert_eq!(accepted, Err(TcpError::NotOpening));
+}
+
+#[test]
+fn mixed_families_cannot_be_connected() {
+    let (local, remote) = (
+        "10.0.0.1:1".parse().unwrap(),
+        "[fd00::1]:2".parse().unwrap(),
+    );
+    let now = wirecraft_time::Instant::ORIGIN;
+    let connection = TcpConnection::connect(now, local, remote, &TcpConfig::default(), 1);
+    assert_eq!(connection.map(|_| ()), Err(TcpError::Unaddressable));
+}
+
+#[test]
+fn damaged_segments_neither_panic_nor_corrupt_the_stream() {
+    let mut random = simulation::Random(77);
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    write(&mut pair.client, &pattern(60_000, 6)).unwrap();
+    let mut packets: Vec<Vec<u8>> = Vec::new();
+    let _ = pair
+        .client
+        .poll_transmit(pair.now, &mut packets, usize::MAX);
+    for _ in 0..20_000 {
+        let mut packet = packets[random.index(packets.len())].clone();
+        for _ in 0..=random.below(3) {
+            let at = random.index(60.min(packet.len()));
+            packet[at] = random.next().to_le_bytes()[0];
+        }
+        packet.truncate(random.index(packet.len() + 1));
+        pair.arrive(Side::Server, &packet);
+    }
+    let mut received = Vec::new();
+    pair.run_until(|pair| {
+        received.extend(read(pair.server()).unwrap().unwrap());
+        received.len() == 60_000
+    });
+    assert!(received == pattern(60_000, 6));
+}
