@@ -60,7 +60,7 @@ pub(crate) struct Chain {
     upper_offset: usize,
     /// The offset of the next header field that names what the cursor stands at.
     next_header_at: usize,
-    fragment: Option<(usize, Ipv6Fragment)>,
+    fragment: Option<(Cut, Ipv6Fragment)>,
     routing_at: Option<usize>,
     /// The end of what every fragment repeats, and the next header field that points past it.
     per_fragment: Cut,
@@ -115,7 +115,8 @@ impl Chain {
             let header = header_at(self.protocol, bytes, at)?;
             match self.protocol {
                 Protocol::FRAGMENT => {
-                    self.fragment = Ipv6Fragment::read(header).map(|fragment| (at, fragment));
+                    let cut = self.end();
+                    self.fragment = Ipv6Fragment::read(header).map(|fragment| (cut, fragment));
                 }
                 Protocol::ROUTING => self.routing_at = Some(at),
                 _ => {}
@@ -167,10 +168,10 @@ impl Chain {
         }
     }
 
-    /// Returns where the fragment header stands.
-    pub(crate) const fn fragment_at(&self) -> Option<usize> {
+    /// Returns the cut before the fragment header.
+    pub(crate) const fn before_fragment(&self) -> Option<Cut> {
         match self.fragment {
-            Some((at, _)) => Some(at),
+            Some((cut, _)) => Some(cut),
             None => None,
         }
     }

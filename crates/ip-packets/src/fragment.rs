@@ -16,7 +16,7 @@ use alloc::{vec, vec::Vec};
 
 const MAX_V4_HEADER_LEN: usize = 60;
 /// Fragments other than the last carry a multiple of this many bytes.
-const UNIT: usize = 8;
+pub(crate) const UNIT: usize = 8;
 const MORE_FRAGMENTS: u16 = 0x2000;
 /// The bit of an IPv4 option kind that says that every fragment repeats the option. RFC 791 §3.1.
 const COPIED: u8 = 0x80;

@@ -236,7 +236,7 @@ impl<'a> IpPacket<'a> {
             Self::V4(_) => (Layer::Ipv4, 9, 6, 0x3fff),
             Self::V6(packet) => {
                 let chain = packet.chain();
-                let fragment_at = chain.fragment_at().map_or(0, |at| at + 2);
+                let fragment_at = chain.before_fragment().map_or(0, |cut| cut.offset + 2);
                 (Layer::Ipv6, chain.protocol_at(), fragment_at, 0xfff9)
             }
         };

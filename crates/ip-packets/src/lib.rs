@@ -22,6 +22,8 @@ mod ipv4;
 mod ipv6;
 mod protocol;
 mod quote;
+#[cfg(feature = "alloc")]
+mod reassembly;
 mod registry;
 mod rewrite;
 mod tcp;
@@ -49,6 +51,8 @@ pub use ipv4::Ipv4Packet;
 pub use ipv6::Ipv6Packet;
 pub use protocol::Protocol;
 pub use quote::{EchoId, Ports, QuotedPacket};
+#[cfg(feature = "alloc")]
+pub use reassembly::{Reassembled, Reassembler, ReassemblyError, ReassemblyLimits};
 pub use rewrite::{IpPacketMut, RewriteError};
 pub use tcp::{TCP_HEADER_LEN, TcpSegment};
 pub use tcp_flags::TcpFlags;
