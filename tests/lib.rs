@@ -1,1 +1,2 @@
 //! Tests of the whole: what the crates do together.
+#![forbid(unsafe_code)]

@@ -1,3 +1,55 @@
-//! The harnesses of the project: checks, interop, benchmarks.
+//! The harnesses of the project: checks, interop, benchmarks, release.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a harness reports on the terminal"
+)]
 
-fn main() {}
+mod bench;
+mod ci;
+mod interop;
+mod release;
+mod steps;
+mod stopwatch;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask TASK [OPTIONS]
+
+Tasks:
+  ci [--no-tests]          format, lints, tests, docs, crate arrows, house rules
+  interop [OPTIONS]        traffic with other WireGuard implementations (root, Linux);
+                           `cargo xtask interop --help` lists the options
+  bench [--quick] [FILTER] benchmarks of the workspace
+  release                  what takes long: licences, API changes, rivals, packaging
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let task = arguments.next();
+    let rest: Vec<String> = arguments.collect();
+    let outcome = match task.as_deref() {
+        Some("ci") => ci::run(&rest),
+        Some("interop") => interop::run(&rest),
+        Some("bench") => bench::run(&rest),
+        Some("release") => release::run(&rest),
+        Some("help" | "--help" | "-h") => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

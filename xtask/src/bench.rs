@@ -1,0 +1,21 @@
+//! `cargo xtask bench`: the benchmarks of the workspace.
+
+use crate::steps::{Steps, cargo};
+use crate::workspace::Workspace;
+use anyhow::Result;
+
+/// Runs the benchmarks whose name contains the filter; `--quick` gives up precision for time.
+///
+/// # Errors
+/// When a benchmark does not build or fails.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let workspace = Workspace::load()?;
+    let mut bench = cargo(["bench", "--package", "wirecraft-benches"]);
+    bench.arg("--").args(arguments);
+    let mut steps = Steps::new();
+    steps.command("benchmarks", bench);
+    steps.finish()?;
+    let results = workspace.target.join("criterion");
+    eprintln!("results: {}", results.display());
+    Ok(())
+}

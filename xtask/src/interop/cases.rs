@@ -1,0 +1,166 @@
+//! The table of cases.
+
+use super::journal::Journal;
+use super::network::Family;
+use super::node::{Implementation, Programs};
+use super::options::Options;
+use super::report::CaseResult;
+use super::scenario::{Role, Traffic, compare_keys};
+use super::traffic::Check;
+use crate::stopwatch::Stopwatch;
+use std::fmt;
+use std::thread;
+
+/// One line of the table.
+pub(super) enum Case {
+    /// Keys of `wirecraft` and of `wg` are the same to the byte.
+    Keys,
+    Traffic(Traffic),
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keys => f.write_str("keys"),
+            Self::Traffic(traffic) => traffic.fmt(f),
+        }
+    }
+}
+
+impl Case {
+    /// Everyone who plays in this case.
+    pub(super) fn implementations(&self) -> impl Iterator<Item = Implementation> {
+        let everyone = match self {
+            Self::Keys => vec![Implementation::Wirecraft],
+            Self::Traffic(traffic) => {
+                let mut everyone = traffic.theirs.clone();
+                everyone.push(traffic.ours);
+                everyone
+            }
+        };
+        everyone.into_iter()
+    }
+
+    fn is_long(&self) -> bool {
+        matches!(self, Self::Traffic(traffic) if traffic.is_long)
+    }
+}
+
+/// The cases that the options ask for.
+pub(super) fn chosen(options: &Options) -> Vec<Case> {
+    let mut cases = Vec::new();
+    if options.ours == Implementation::Wirecraft {
+        cases.push(Case::Keys);
+    }
+    cases.extend(single_peer(options).into_iter().map(Case::Traffic));
+    cases.extend(two_peers(options).into_iter().map(Case::Traffic));
+    if options.long {
+        cases.extend(across_rekey(options).into_iter().map(Case::Traffic));
+    }
+    let wanted = options.only.as_deref().unwrap_or_default();
+    cases.retain(|case| case.to_string().contains(wanted));
+    cases
+}
+
+fn rivals(options: &Options) -> &'static [Implementation] {
+    if options.quick {
+        &[Implementation::WireguardGo]
+    } else {
+        &[Implementation::WireguardGo, Implementation::Boringtun]
+    }
+}
+
+/// Every combination; a quick run takes each value of each column once per role.
+fn single_peer(options: &Options) -> Vec<Traffic> {
+    let all = [
+        (false, Family::V4),
+        (true, Family::V6),
+        (true, Family::V4),
+        (false, Family::V6),
+    ];
+    let columns = if options.quick { &all[..2] } else { &all[..] };
+    let mut cases = Vec::new();
+    for &theirs in rivals(options) {
+        for role in [Role::Initiator, Role::Responder] {
+            cases.extend(columns.iter().map(|&(with_psk, outer)| Traffic {
+                ours: options.ours,
+                theirs: vec![theirs],
+                role,
+                with_psk,
+                outer,
+                is_long: false,
+            }));
+        }
+    }
+    cases
+}
+
+/// Our end with two others at the same time, of two makes where there are two.
+fn two_peers(options: &Options) -> Vec<Traffic> {
+    let theirs = rivals(options).iter().copied().cycle().take(2);
+    let roles = [Role::Initiator, Role::Responder].into_iter();
+    roles
+        .map(|role| Traffic {
+            ours: options.ours,
+            theirs: theirs.clone().collect(),
+            role,
+            with_psk: true,
+            outer: Family::V4,
+            is_long: false,
+        })
+        .collect()
+}
+
+fn across_rekey(options: &Options) -> Vec<Traffic> {
+    let mut cases = Vec::new();
+    for &theirs in rivals(options) {
+        cases.extend([Role::Initiator, Role::Responder].map(|role| Traffic {
+            ours: options.ours,
+            theirs: vec![theirs],
+            role,
+            with_psk: true,
+            outer: Family::V4,
+            is_long: true,
+        }));
+    }
+    cases
+}
+
+/// Runs the cases one after the other, the long ones all at once at the end.
+pub(super) fn run_all(cases: &[Case], programs: &Programs) -> Vec<CaseResult> {
+    let run = |(number, case): (usize, &Case)| {
+        let result = run_one(case, number, programs);
+        result.print();
+        result
+    };
+    let numbered = || cases.iter().enumerate();
+    let short = numbered().filter(|(_, case)| !case.is_long());
+    let mut results: Vec<CaseResult> = short.map(run).collect();
+    thread::scope(|scope| {
+        let long = numbered().filter(|(_, case)| case.is_long());
+        let running: Vec<_> = long.map(|item| scope.spawn(move || run(item))).collect();
+        for case in running {
+            match case.join() {
+                Ok(result) => results.push(result),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+    results
+}
+
+fn run_one(case: &Case, number: usize, programs: &Programs) -> CaseResult {
+    let stopwatch = Stopwatch::start();
+    let journal = Journal::new();
+    let checks = match case {
+        Case::Keys => compare_keys(programs),
+        Case::Traffic(traffic) => traffic.run(number, programs, &journal),
+    };
+    let checks = checks.unwrap_or_else(|error| vec![Check::new("set up", Err(error))]);
+    CaseResult {
+        name: case.to_string(),
+        checks,
+        took: stopwatch.elapsed(),
+        journal,
+    }
+}

@@ -1,0 +1,274 @@
+//! One end of a tunnel: a host, its configuration and the programs that run there.
+
+use super::config::{Config, MTU};
+use super::journal::Journal;
+use super::network::{Host, publish_program};
+use super::output_of;
+use super::process::Process;
+use super::sandbox::{DIRECTORY, NOBODY, create_directory, write_secret};
+use crate::stopwatch::Deadline;
+use anyhow::{Context, Result, bail, ensure};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::str::FromStr;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// How long a program may take until it can be used.
+const START_TIME: Duration = Duration::from_secs(10);
+
+/// Who plays one end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Implementation {
+    /// Ours, without a network interface and without root.
+    Wirecraft,
+    WireguardGo,
+    Boringtun,
+}
+
+impl FromStr for Implementation {
+    type Err = anyhow::Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "wirecraft" => Ok(Self::Wirecraft),
+            "wireguard-go" => Ok(Self::WireguardGo),
+            "boringtun" => Ok(Self::Boringtun),
+            _ => bail!("no implementation {name}: wirecraft, wireguard-go, boringtun"),
+        }
+    }
+}
+
+impl fmt::Display for Implementation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Wirecraft => "wirecraft",
+            Self::WireguardGo => "wireguard-go",
+            Self::Boringtun => "boringtun",
+        })
+    }
+}
+
+/// Paths of the programs that are not in `PATH`.
+pub(super) struct Programs {
+    pub(super) wirecraft: PathBuf,
+    pub(super) interop_peer: PathBuf,
+    boringtun: Option<PathBuf>,
+}
+
+impl Programs {
+    /// Copies our programs from `directory` to where a user without rights can start them.
+    ///
+    /// # Errors
+    /// When a program was not built.
+    pub(super) fn publish(directory: &Path, boringtun: Option<PathBuf>) -> Result<Self> {
+        let programs = Self {
+            wirecraft: Path::new(DIRECTORY).join("wirecraft"),
+            interop_peer: Path::new(DIRECTORY).join("interop-peer"),
+            boringtun,
+        };
+        publish_program(&directory.join("wirecraft"), &programs.wirecraft)?;
+        publish_program(&directory.join("interop-peer"), &programs.interop_peer)?;
+        Ok(programs)
+    }
+}
+
+/// What an end does once it is up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Task {
+    /// Waits for the other end and answers it.
+    Serves,
+    /// Starts the conversation; [`super::traffic::drive`] says with what.
+    Drives,
+}
+
+/// What an end is made from.
+pub(super) struct Plan {
+    pub(super) implementation: Implementation,
+    pub(super) host: Host,
+    pub(super) config: Config,
+    pub(super) task: Task,
+}
+
+/// One end of a tunnel, up until it is dropped.
+pub(super) struct Node<'a> {
+    pub(super) implementation: Implementation,
+    pub(super) host: Host,
+    pub(super) programs: &'a Programs,
+    pub(super) journal: Journal,
+    /// Files of this end; a user without rights can write here.
+    pub(super) directory: PathBuf,
+    running: Vec<Process>,
+}
+
+impl<'a> Node<'a> {
+    /// Brings an end up.
+    ///
+    /// # Errors
+    /// When a program does not start or refuses the configuration.
+    pub(super) fn start(plan: Plan, programs: &'a Programs, journal: &Journal) -> Result<Self> {
+        let Plan {
+            implementation,
+            host,
+            config,
+            task,
+        } = plan;
+        let directory = Path::new(DIRECTORY).join(host.name());
+        create_directory(&directory, NOBODY)?;
+        let mut node = Self {
+            implementation,
+            host,
+            programs,
+            journal: journal.clone(),
+            directory,
+            running: Vec::new(),
+        };
+        if implementation == Implementation::Wirecraft {
+            write_secret(&node.config_path(), &config.for_wg_quick(), NOBODY)?;
+        } else {
+            write_secret(&node.config_path(), &config.for_wg(), 0)?;
+            node.start_interface(&config)
+                .with_context(|| format!("{implementation}"))?;
+        }
+        if task == Task::Serves {
+            node.start_services()?;
+        }
+        Ok(node)
+    }
+
+    /// The configuration file of this end.
+    pub(super) fn config_path(&self) -> PathBuf {
+        self.directory.join("tunnel.conf")
+    }
+
+    /// The name of a program of this end in the journal.
+    pub(super) fn label(&self, program: &str) -> String {
+        format!("{} {program}", self.host.name())
+    }
+
+    /// A command for this end: without rights for ours, as root for the others.
+    pub(super) fn command(&self, program: &Path) -> Command {
+        if self.implementation == Implementation::Wirecraft {
+            self.host.command_as_nobody(program, &self.directory)
+        } else {
+            self.host.command(program)
+        }
+    }
+
+    /// Fails when a program that should still run has ended.
+    ///
+    /// # Errors
+    /// When one has.
+    pub(super) fn check_alive(&mut self) -> Result<()> {
+        let name = self.host.name();
+        let all_run = self.running.iter_mut().all(Process::is_running);
+        ensure!(all_run, "a program of {name} ended before its time");
+        Ok(())
+    }
+
+    /// When the newest handshake took place, in seconds since 1970; `None` before the first one
+    /// and for an end without an interface.
+    ///
+    /// # Errors
+    /// When `wg` fails.
+    pub(super) fn newest_handshake(&self) -> Result<Option<u64>> {
+        if self.implementation == Implementation::Wirecraft {
+            return Ok(None);
+        }
+        let mut show = self.host.command("wg");
+        show.args(["show", self.interface(), "latest-handshakes"]);
+        let times = output_of(&mut show)?;
+        let seconds = times
+            .lines()
+            .filter_map(|line| line.split('\t').nth(1)?.parse().ok());
+        Ok(seconds.max().filter(|&time| time > 0))
+    }
+
+    /// The interface has the name of its host, so sockets of two hosts do not collide.
+    fn interface(&self) -> &str {
+        self.host.name()
+    }
+
+    fn start_interface(&mut self, config: &Config) -> Result<()> {
+        let daemon = self.daemon()?;
+        let label = self.label(&self.implementation.to_string());
+        self.running
+            .push(Process::start(&label, daemon, &self.journal)?);
+        self.wait_for_interface()?;
+        let interface = self.interface();
+        let mut setconf = self.host.command("wg");
+        setconf.args(["setconf", interface]).arg(self.config_path());
+        output_of(&mut setconf)?;
+        let ours = config.addresses;
+        self.host
+            .ip(&format!("addr add {}/32 dev {interface}", ours.v4))?;
+        self.host
+            .ip(&format!("addr add {}/128 dev {interface} nodad", ours.v6))?;
+        self.host
+            .ip(&format!("link set {interface} mtu {MTU} up"))?;
+        for peer in &config.peers {
+            self.host.ip(&format!(
+                "route add {}/32 dev {interface}",
+                peer.addresses.v4
+            ))?;
+            self.host.ip(&format!(
+                "route add {}/128 dev {interface}",
+                peer.addresses.v6
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn daemon(&self) -> Result<Command> {
+        let mut command = match self.implementation {
+            Implementation::Wirecraft => bail!("wirecraft plays without an interface"),
+            Implementation::WireguardGo => {
+                let mut command = self.host.command("wireguard-go");
+                command.arg("--foreground").env("LOG_LEVEL", "verbose");
+                command
+            }
+            Implementation::Boringtun => {
+                let path = self
+                    .programs
+                    .boringtun
+                    .as_ref()
+                    .context("no boringtun-cli is known")?;
+                let mut command = self.host.command(path);
+                command.args(["--foreground", "--disable-drop-privileges"]);
+                command.args(["--threads", "2", "--verbosity", "info"]);
+                command
+            }
+        };
+        command.arg(self.interface());
+        Ok(command)
+    }
+
+    fn wait_for_interface(&mut self) -> Result<()> {
+        let deadline = Deadline::after(START_TIME);
+        loop {
+            let mut show = self.host.command("wg");
+            let Err(error) = output_of(show.args(["show", self.interface()])) else {
+                return Ok(());
+            };
+            self.check_alive()?;
+            if deadline.has_passed() {
+                return Err(error);
+            }
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn start_services(&mut self) -> Result<()> {
+        let mut command = self.command(&self.programs.interop_peer);
+        if self.implementation == Implementation::Wirecraft {
+            command.arg("serve").arg(self.config_path());
+        } else {
+            command.arg("host-services");
+        }
+        let services = Process::start(&self.label("services"), command, &self.journal)?;
+        services.wait_for_line("ready", START_TIME)?;
+        self.running.push(services);
+        Ok(())
+    }
+}
