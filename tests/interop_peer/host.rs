@@ -2,7 +2,7 @@
 
 use crate::network::{Listener, Network, Udp};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 /// Sockets of the operating system.
@@ -12,7 +12,7 @@ pub(crate) struct HostNetwork;
 impl Network for HostNetwork {
     type Stream = TcpStream;
     type Listener = TcpListener;
-    type Udp = UdpSocket;
+    type Udp = HostUdp;
 
     async fn connect(&self, to: SocketAddr) -> io::Result<TcpStream> {
         TcpStream::connect(to).await
@@ -23,13 +23,15 @@ impl Network for HostNetwork {
         TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await
     }
 
-    async fn udp(&self, address: IpAddr, port: u16) -> io::Result<UdpSocket> {
-        match address {
-            IpAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).await,
-            IpAddr::V6(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port)).await,
-        }
+    async fn udp(&self, port: u16) -> io::Result<HostUdp> {
+        UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port))
+            .await
+            .map(HostUdp)
     }
 }
+
+/// A socket that speaks IPv6, and IPv4 with mapped addresses.
+pub(crate) struct HostUdp(UdpSocket);
 
 impl Listener for TcpListener {
     type Stream = TcpStream;
@@ -39,12 +41,20 @@ impl Listener for TcpListener {
     }
 }
 
-impl Udp for UdpSocket {
+impl Udp for HostUdp {
     async fn send_to(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
-        Self::send_to(self, payload, to).await.map(drop)
+        let address = match to.ip() {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+            IpAddr::V6(v6) => v6,
+        };
+        self.0
+            .send_to(payload, (address, to.port()))
+            .await
+            .map(drop)
     }
 
     async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        Self::recv_from(self, buffer).await
+        let (len, from) = self.0.recv_from(buffer).await?;
+        Ok((len, SocketAddr::new(from.ip().to_canonical(), from.port())))
     }
 }

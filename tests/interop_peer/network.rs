@@ -1,7 +1,7 @@
 //! What services and checks need of a network, be it the host's or the inside of a tunnel.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A way to open sockets.
@@ -15,8 +15,8 @@ pub(crate) trait Network {
     /// Listens on every address of this end.
     async fn listen(&self, port: u16) -> io::Result<Self::Listener>;
 
-    /// Opens a datagram socket of the family of `address`; port 0 is any.
-    async fn udp(&self, address: IpAddr, port: u16) -> io::Result<Self::Udp>;
+    /// Opens a datagram socket for both families; port 0 is any.
+    async fn udp(&self, port: u16) -> io::Result<Self::Udp>;
 }
 
 /// A TCP socket that takes connections.

@@ -4,7 +4,6 @@ use crate::network::{Listener as _, Network, Udp as _};
 use crate::pattern::{Checksum, fill};
 use anyhow::{Context, Result};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::io::{AsyncWriteExt as _, BufReader};
 
@@ -37,22 +36,18 @@ const MAX_UDP_LEN: usize = 65_507;
 /// # Errors
 /// When a port cannot be had or a socket fails; a connection that fails concerns nobody else.
 pub(crate) async fn offer(network: &impl Network, ready: impl FnOnce()) -> Result<()> {
-    let echo_v4 = udp_echo(network, Ipv4Addr::UNSPECIFIED.into()).await?;
-    let echo_v6 = udp_echo(network, Ipv6Addr::UNSPECIFIED.into()).await?;
+    let datagrams = udp_echo(network).await?;
     let echo = tcp_service(network, ECHO_PORT, tcp_echo).await?;
     let sink = tcp_service(network, SINK_PORT, tcp_sink).await?;
     let source = tcp_service(network, SOURCE_PORT, tcp_source).await?;
     let page = tcp_service(network, HTTP_PORT, http_page).await?;
     ready();
-    tokio::try_join!(echo_v4, echo_v6, echo, sink, source, page)?;
+    tokio::try_join!(datagrams, echo, sink, source, page)?;
     Ok(())
 }
 
-async fn udp_echo(
-    network: &impl Network,
-    address: std::net::IpAddr,
-) -> Result<impl Future<Output = Result<()>>> {
-    let socket = network.udp(address, ECHO_PORT).await.context("udp echo")?;
+async fn udp_echo(network: &impl Network) -> Result<impl Future<Output = Result<()>>> {
+    let socket = network.udp(ECHO_PORT).await.context("udp echo")?;
     Ok(async move {
         let mut buffer = vec![0; MAX_UDP_LEN];
         loop {
