@@ -1,0 +1,101 @@
+//! Transport encryption alone: sealing and opening in place, single packets and batches.
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use getrandom::SysRng;
+use rand_core::UnwrapErr;
+use wirecraft_benches::{BATCHES, PACKET_LENS};
+use wirecraft_noise_handshake::{
+    LocalStatic, Open, PresharedKey, PrivateKey, ReceivedInitiation, RemoteStatic, Seal, Tai64N,
+    TransportKeys, initiate,
+};
+use wirecraft_wire_format::{Counter, Index, TAG_LEN};
+
+/// The initiator's keys and the responder's.
+fn session() -> (TransportKeys, TransportKeys) {
+    let mut rng = UnwrapErr(SysRng);
+    let local = |rng: &mut _| LocalStatic::new(PrivateKey::generate(rng));
+    let (initiator, responder) = (local(&mut rng), local(&mut rng));
+    let psk = PresharedKey::default();
+    let to_responder = RemoteStatic::new(&initiator, *responder.public_key()).expect("a good key");
+    let to_initiator = RemoteStatic::new(&responder, *initiator.public_key()).expect("a good key");
+    let timestamp = Tai64N::from_unix(core::time::Duration::from_secs(1));
+    let (initiation, attempt) = initiate(
+        &initiator,
+        &to_responder,
+        timestamp,
+        Index::new(1),
+        &mut rng,
+    )
+    .expect("good keys");
+    let (response, responder_keys) = ReceivedInitiation::read(&responder, &initiation)
+        .and_then(|received| received.authenticate(&to_initiator, None))
+        .and_then(|fresh| fresh.respond(&psk, Index::new(2), &mut rng))
+        .expect("a good initiation");
+    let initiator_keys = attempt
+        .read_response(&initiator, &psk, &response)
+        .expect("a good response");
+    (initiator_keys, responder_keys)
+}
+
+fn seal(criterion: &mut Criterion) {
+    let (keys, _) = session();
+    for len in PACKET_LENS {
+        let mut group = criterion.benchmark_group(format!("seal/{len}"));
+        for batch in BATCHES {
+            group.throughput(Throughput::Elements(batch as u64));
+            group.bench_with_input(BenchmarkId::from_parameter(batch), &batch, |bencher, _| {
+                let mut messages = vec![vec![0x5a; len + TAG_LEN]; batch];
+                let mut counter = 0;
+                bencher.iter(|| {
+                    let mut seals: Vec<Seal<'_>> = messages
+                        .iter_mut()
+                        .map(|message| {
+                            counter += 1;
+                            Seal {
+                                counter: Counter::new(counter),
+                                message,
+                            }
+                        })
+                        .collect();
+                    keys.sealing.seal_batch(&mut seals);
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+fn open(criterion: &mut Criterion) {
+    let (sender, receiver) = session();
+    for len in PACKET_LENS {
+        let mut group = criterion.benchmark_group(format!("open/{len}"));
+        for batch in BATCHES {
+            let mut sealed = vec![vec![0x5a; len + TAG_LEN]; batch];
+            for (counter, message) in (0..).zip(&mut sealed) {
+                sender.sealing.seal(Counter::new(counter), message);
+            }
+            group.throughput(Throughput::Elements(batch as u64));
+            group.bench_with_input(BenchmarkId::from_parameter(batch), &batch, |bencher, _| {
+                let open_all = |mut messages: Vec<Vec<u8>>| {
+                    let mut opens: Vec<Open<'_>> = (0..)
+                        .zip(&mut messages)
+                        .map(|(counter, message)| Open::new(Counter::new(counter), message))
+                        .collect();
+                    receiver.opening.open_batch(&mut opens);
+                    assert!(opens.iter().all(|open| open.result.is_ok()));
+                    drop(opens);
+                    messages
+                };
+                bencher.iter_batched(|| sealed.clone(), open_all, BatchSize::SmallInput);
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().configure_from_args();
+    targets = seal, open
+}
+criterion_main!(benches);
