@@ -92,6 +92,15 @@ impl<M> PacketQueue<M> {
         Some(self.packets.pop_front()?.note)
     }
 
+    /// Takes back the newest packets until `len` are left.
+    pub fn truncate(&mut self, len: usize) {
+        self.packets.truncate(len);
+        self.tail = self
+            .packets
+            .back()
+            .map_or(0, |newest| newest.start + newest.len);
+    }
+
     /// Moves packets into `sink`, oldest first, at most `budget`; returns how many went.
     pub fn drain_into(&mut self, sink: &mut impl PacketSink, budget: usize) -> usize {
         for moved in 0..budget {

@@ -20,8 +20,11 @@ use crate::four_tuple::FourTuple;
 use crate::sink::{PacketSink, Transmission};
 use crate::unreachable::Unreachable;
 
-/// No smaller MTU is believed: the headers and some data must fit.
-const MTU_MIN: usize = 256;
+/// No smaller MTU is configured or believed, so that headers never outweigh the data.
+///
+/// Source: RFC 791 §3.1 for the one (a host takes 576 bytes; less what routers may add), RFC 8200 §5.
+const MTU_MIN_V4: usize = 552;
+const MTU_MIN_V6: usize = 1280;
 /// The largest IP packet without jumbograms.
 const MTU_MAX: usize = 65_535;
 /// The most that a window can say.
@@ -121,7 +124,7 @@ impl TcpConnection {
     }
 
     fn new(now: Instant, tuple: FourTuple, config: &TcpConfig, seed: u64) -> Self {
-        let mtu = config.mtu.clamp(MTU_MIN, MTU_MAX);
+        let mtu = config.mtu.clamp(mtu_min(&tuple), MTU_MAX);
         let buffer = |len: usize| SocketBuffer::new(vec![0; len.clamp(1, BUFFER_MAX)]);
         let mut socket = Socket::new(
             buffer(config.receive_buffer_len),
@@ -390,12 +393,20 @@ impl TcpConnection {
     }
 
     fn lower_mtu(&mut self, now: Instant, mtu: usize) {
-        let mtu = mtu.max(MTU_MIN);
+        let mtu = mtu.max(mtu_min(&self.tuple));
         if mtu < self.mtu {
             self.mtu = mtu;
             // The sequence number is chosen already: the seed has nothing left to decide.
             self.interface = interface(now, mtu, 0);
         }
+    }
+}
+
+const fn mtu_min(tuple: &FourTuple) -> usize {
+    if tuple.local().is_ipv4() {
+        MTU_MIN_V4
+    } else {
+        MTU_MIN_V6
     }
 }
 
