@@ -24,6 +24,8 @@ mod transcripts;
 
 pub use initiator::{AwaitingResponse, initiate};
 pub use responder::{FreshInitiation, ReceivedInitiation};
+#[cfg(test)]
+pub(crate) use symmetric::SymmetricState;
 pub(crate) use symmetric::initial_hash;
 pub use symmetric::{CONSTRUCTION, IDENTIFIER};
 

@@ -22,7 +22,7 @@ const TEXT_LEN: usize = 44;
 ///
 /// It is clamped when it is made, so its base64 form is the one that `wg` prints. It is wiped when
 /// dropped, compared in constant time and never shown by [`Debug`](fmt::Debug).
-#[derive(Clone)]
+#[derive(Clone, ZeroizeOnDrop)]
 pub struct PrivateKey(StaticSecret);
 
 impl PrivateKey {
@@ -101,8 +101,6 @@ impl fmt::Debug for PrivateKey {
         f.write_str("PrivateKey(..)")
     }
 }
-
-impl ZeroizeOnDrop for PrivateKey {}
 
 /// A Curve25519 public key, compared and ordered by its bytes.
 ///

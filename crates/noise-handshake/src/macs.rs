@@ -188,6 +188,11 @@ impl Cookie {
         let expected = mac(&self.0, &[message.mac2_input()]);
         equal_or(&expected, message.mac2(), MacError::WrongMac2)
     }
+
+    #[cfg(test)]
+    pub(crate) const fn as_bytes(&self) -> &[u8; MAC_LEN] {
+        &self.0
+    }
 }
 
 impl fmt::Debug for Cookie {
@@ -236,5 +241,42 @@ fn halves(sealed: &mut [u8; 32]) -> (&mut [u8; MAC_LEN], &mut [u8; 16]) {
     match sealed.as_chunks_mut::<MAC_LEN>().0 {
         [cookie, tag] => (cookie, tag),
         _ => unreachable!("32 bytes are two times 16"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mac;
+
+    fn counting<const N: usize>() -> [u8; N] {
+        core::array::from_fn(|i| i.to_le_bytes()[0])
+    }
+
+    /// Origin: `hashlib.blake2s(message, key=key, digest_size=16)` of CPython.
+    #[test]
+    fn mac_is_keyed_blake2s_with_sixteen_bytes_of_output() {
+        let message = counting::<100>();
+        let (start, end) = message.split_at(64);
+        let cases = [
+            (
+                mac(&counting::<32>(), &[&message]),
+                "0b67d33f8b859c3157fbabd9e6e47ed0",
+            ),
+            (
+                mac(&counting::<16>(), &[&message]),
+                "56301549e674c3b72a0e1dafb7a2c620",
+            ),
+            (
+                mac(&counting::<16>(), &[start, end]),
+                "56301549e674c3b72a0e1dafb7a2c620",
+            ),
+            (
+                mac(&counting::<16>(), &[]),
+                "af4e5d3bb230e9ff9096ca6f7c501f76",
+            ),
+        ];
+        for (actual, expected) in cases {
+            assert_eq!(hex::encode(actual), expected);
+        }
     }
 }

@@ -32,3 +32,28 @@ impl fmt::Debug for Secret {
         f.write_str("Secret(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zeroize::{Zeroize, ZeroizeOnDrop};
+
+    use super::Secret;
+    use crate::aead;
+    use crate::handshake::SymmetricState;
+
+    const fn is_wiped<T: ZeroizeOnDrop>() {}
+
+    /// What the public types are made of.
+    const _: () = {
+        is_wiped::<Secret>();
+        is_wiped::<SymmetricState>();
+        is_wiped::<aead::AeadKey>();
+    };
+
+    #[test]
+    fn wiping_leaves_zeros() {
+        let mut secret = Secret::new([7; 32]);
+        secret.zeroize();
+        assert_eq!(secret.as_bytes(), &[0; 32]);
+    }
+}

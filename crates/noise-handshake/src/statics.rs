@@ -1,5 +1,7 @@
 //! The two static keys of a handshake with all that is computed from them once.
 
+use core::fmt;
+
 use zeroize::ZeroizeOnDrop;
 
 use crate::handshake::initial_hash;
@@ -11,9 +13,10 @@ use crate::secret::Secret;
 ///
 /// It carries what every handshake with us needs: the public key, the keys of mac1 and of cookie
 /// replies, the initial handshake hash.
-#[derive(Debug)]
+#[derive(Debug, ZeroizeOnDrop)]
 pub struct LocalStatic {
     private_key: PrivateKey,
+    #[zeroize(skip)]
     derived: Derived,
 }
 
@@ -45,15 +48,14 @@ impl LocalStatic {
     }
 }
 
-impl ZeroizeOnDrop for LocalStatic {}
-
 /// The static public key of a peer, as seen from one of our own.
 ///
 /// It carries the Diffie-Hellman result of both static keys, so it is good only together with the
 /// [`LocalStatic`] it was made with: a new private key asks for new ones.
-#[derive(Debug)]
+#[derive(Debug, ZeroizeOnDrop)]
 pub struct RemoteStatic {
     static_static: Secret,
+    #[zeroize(skip)]
     derived: Derived,
 }
 
@@ -87,10 +89,7 @@ impl RemoteStatic {
     }
 }
 
-impl ZeroizeOnDrop for RemoteStatic {}
-
 /// What follows from a public key alone. None of it is more secret than the key itself.
-#[derive(Debug)]
 pub(crate) struct Derived {
     public_key: PublicKey,
     /// The key of mac1 in messages to the owner of the key.
@@ -109,6 +108,12 @@ impl Derived {
             cookie_key: cookie_key(&public_key),
             initial_hash: initial_hash(&public_key),
         }
+    }
+}
+
+impl fmt::Debug for Derived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.public_key, f)
     }
 }
 

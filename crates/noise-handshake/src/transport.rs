@@ -6,7 +6,7 @@
 //! Source: WireGuard whitepaper §5.4.5, §5.4.6.
 
 #[cfg(feature = "aws-lc")]
-mod aws_lc;
+pub(crate) mod aws_lc;
 #[cfg(all(test, feature = "aws-lc"))]
 mod differential;
 
@@ -40,12 +40,14 @@ impl TransportKeys {
     }
 }
 
+// Both keys wipe themselves; the caller may move them out.
 impl ZeroizeOnDrop for TransportKeys {}
 
 /// The key of one direction, on the sending side.
 ///
 /// It holds no counter, so it can be used from several threads. Whoever seals hands out the
 /// counters: **the same counter twice under one key gives both packets away**.
+#[derive(ZeroizeOnDrop)]
 pub struct SealingKey(AeadKey);
 
 impl SealingKey {
@@ -75,8 +77,6 @@ impl SealingKey {
     }
 }
 
-impl ZeroizeOnDrop for SealingKey {}
-
 impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SealingKey(..)")
@@ -95,6 +95,7 @@ pub struct Seal<'a> {
 /// The key of one direction, on the receiving side.
 ///
 /// It keeps no record of counters: after a packet was opened, the caller asks its replay window.
+#[derive(ZeroizeOnDrop)]
 pub struct OpeningKey(AeadKey);
 
 impl OpeningKey {
@@ -121,8 +122,6 @@ impl OpeningKey {
         }
     }
 }
-
-impl ZeroizeOnDrop for OpeningKey {}
 
 impl fmt::Debug for OpeningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -171,4 +170,18 @@ pub enum OpenError {
 fn nonce(counter: Counter) -> [u8; 12] {
     let [nonce @ .., _, _, _, _] = (u128::from(counter.value()) << 32).to_le_bytes();
     nonce
+}
+
+#[cfg(test)]
+mod tests {
+    use wirecraft_wire_format::Counter;
+
+    use super::nonce;
+
+    #[test]
+    fn nonce_is_four_zeros_and_the_counter_in_little_endian() {
+        let counter = Counter::new(0x0102_0304_0506_0708);
+        assert_eq!(nonce(counter), [0, 0, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1]);
+        assert_eq!(nonce(Counter::new(u64::MAX))[..5], [0, 0, 0, 0, 0xff]);
+    }
 }

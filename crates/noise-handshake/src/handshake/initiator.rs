@@ -49,10 +49,11 @@ pub fn initiate(
 }
 
 /// An initiation that was made and has no answer yet. Wiped when dropped.
-#[derive(Debug)]
+#[derive(Debug, ZeroizeOnDrop)]
 pub struct AwaitingResponse {
     pub(super) state: SymmetricState,
     ephemeral: PrivateKey,
+    #[zeroize(skip)]
     sender_index: Index,
 }
 
@@ -103,5 +104,3 @@ impl AwaitingResponse {
         Ok(state)
     }
 }
-
-impl ZeroizeOnDrop for AwaitingResponse {}

@@ -115,6 +115,7 @@ impl ReceivedInitiation {
     }
 }
 
+// What is secret in it, `state`, wipes itself.
 impl ZeroizeOnDrop for ReceivedInitiation {}
 
 /// An initiation that its sender made, later than all before it: it may be answered, once.
@@ -193,4 +194,47 @@ impl FreshInitiation {
     }
 }
 
+// What is secret in it, `state`, wipes itself.
 impl ZeroizeOnDrop for FreshInitiation {}
+
+#[cfg(test)]
+mod tests {
+    use chacha20::ChaCha8Rng;
+    use rand_core::SeedableRng;
+    use wirecraft_wire_format::{Index, Initiation};
+
+    use super::{HandshakeError, ReceivedInitiation, SymmetricState};
+    use crate::keys::PrivateKey;
+    use crate::secret::Secret;
+    use crate::statics::{LocalStatic, RemoteStatic};
+
+    /// An initiation in the name of `victim`, made with all that is public.
+    fn forge(victim: &LocalStatic, responder: &LocalStatic, rng: &mut ChaCha8Rng) -> Initiation {
+        let mut message = Initiation::new(Index::new(1));
+        let mut state = SymmetricState::new(&responder.derived().initial_hash);
+        let ephemeral = PrivateKey::generate(rng);
+        message.ephemeral = *ephemeral.public_key().as_bytes();
+        state.mix_ephemeral(&message.ephemeral);
+        let shared = ephemeral.diffie_hellman(responder.public_key()).unwrap();
+        let key = state.mix_shared_into_key(&shared);
+        message.encrypted_static = state.seal(&key, victim.public_key().as_bytes());
+        let guessed_key = state.mix_shared_into_key(&Secret::new([1; 32]));
+        message.encrypted_timestamp = state.seal(&guessed_key, &[0xff; 12]);
+        message
+    }
+
+    #[test]
+    fn initiation_in_the_name_of_a_peer_is_refused_without_its_private_key() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let victim = LocalStatic::new(PrivateKey::generate(&mut rng));
+        let responder = LocalStatic::new(PrivateKey::generate(&mut rng));
+        let to_victim = RemoteStatic::new(&responder, *victim.public_key()).unwrap();
+        let message = forge(&victim, &responder, &mut rng);
+
+        let received = ReceivedInitiation::read(&responder, &message).unwrap();
+        assert_eq!(received.remote_static(), victim.public_key());
+
+        let result = received.authenticate(&to_victim, None);
+        assert_eq!(result.err(), Some(HandshakeError::ForgedTimestamp));
+    }
+}

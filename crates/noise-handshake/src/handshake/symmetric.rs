@@ -41,13 +41,11 @@ pub(crate) fn initial_hash(responder: &PublicKey) -> [u8; 32] {
 }
 
 /// The chaining key and the handshake hash. Wiped when dropped.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, ZeroizeOnDrop)]
 pub(crate) struct SymmetricState {
     pub(super) chaining_key: Secret,
     pub(super) hash: Secret,
 }
-
-impl ZeroizeOnDrop for SymmetricState {}
 
 impl SymmetricState {
     /// Starts a handshake, `initial_hash` being that of the responder's key.
@@ -130,7 +128,7 @@ impl SymmetricState {
         let mut to_initiator = Secret::empty();
         kdf(&mut self.chaining_key, &[], [&mut to_initiator]);
         Directions {
-            to_responder: self.chaining_key,
+            to_responder: self.chaining_key.clone(),
             to_initiator,
         }
     }

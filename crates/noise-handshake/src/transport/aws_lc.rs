@@ -1,25 +1,23 @@
 //! ChaCha20-Poly1305 by AWS-LC.
-//!
-//! The expanded key lies in memory that AWS-LC allocates and overwrites before it frees it
-//! (`EVP_AEAD_CTX_free`, `OPENSSL_free`).
 
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use wirecraft_wire_format::TAG_LEN;
+use zeroize::ZeroizeOnDrop;
 
 use crate::aead::WrongTag;
 
 /// A ChaCha20-Poly1305 key.
-pub(super) struct AeadKey(LessSafeKey);
+pub(crate) struct AeadKey(LessSafeKey);
 
 impl AeadKey {
-    pub(super) fn new(key: &[u8; 32]) -> Self {
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
         let key = UnboundKey::new(&CHACHA20_POLY1305, key).expect("the key has 32 bytes");
         Self(LessSafeKey::new(key))
     }
 
     /// Encrypts `text` in place and writes the tag over it and `aad` to `tag`.
     #[inline]
-    pub(super) fn seal(
+    pub(crate) fn seal(
         &self,
         nonce: &[u8; 12],
         aad: &[u8],
@@ -34,7 +32,7 @@ impl AeadKey {
 
     /// Checks `tag` over `text` and `aad`, then decrypts `text` in place.
     #[inline]
-    pub(super) fn open(
+    pub(crate) fn open(
         &self,
         nonce: &[u8; 12],
         aad: &[u8],
@@ -51,3 +49,7 @@ impl AeadKey {
         }
     }
 }
+
+// The key lies in memory of AWS-LC, which overwrites what it frees (`EVP_AEAD_CTX_free`,
+// `OPENSSL_free`).
+impl ZeroizeOnDrop for AeadKey {}
