@@ -1,0 +1,17 @@
+//! What must hold for packets of any kind, in one binary.
+
+#![cfg(test)]
+
+mod any_bytes;
+mod builders;
+mod etherparse;
+mod fragments;
+mod header;
+mod ipv6;
+mod quotes;
+mod reassembly;
+mod rewrite;
+mod smoltcp;
+mod strategies;
+mod tcp_options;
+mod views;

@@ -1,0 +1,291 @@
+//! Packets as proptest makes them up.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use wirecraft_ip_packets::{
+    Dscp, Ecn, IpBuilder, Protocol, SackBlock, SackBlocks, TcpFlags, TcpOption, v4, v6,
+};
+
+/// The parts of a packet.
+#[derive(Clone, Debug)]
+pub(crate) struct Spec {
+    pub(crate) ip: IpSpec,
+    pub(crate) traffic_class: u8,
+    pub(crate) hop_limit: u8,
+    pub(crate) upper: UpperSpec,
+    pub(crate) payload: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum IpSpec {
+    V4 {
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        identification: u16,
+        dont_fragment: bool,
+    },
+    V6 {
+        source: Ipv6Addr,
+        destination: Ipv6Addr,
+        flow_label: u32,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum UpperSpec {
+    Tcp(TcpSpec),
+    Udp {
+        source_port: u16,
+        destination_port: u16,
+    },
+    EchoRequest {
+        identifier: u16,
+        sequence: u16,
+    },
+    Bare(Protocol),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct TcpSpec {
+    pub(crate) source_port: u16,
+    pub(crate) destination_port: u16,
+    pub(crate) seq: u32,
+    pub(crate) ack: u32,
+    pub(crate) flags: TcpFlags,
+    pub(crate) window: u16,
+    pub(crate) urgent_pointer: u16,
+    pub(crate) options: Vec<OptionSpec>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum OptionSpec {
+    Nop,
+    Mss(u16),
+    WindowScale(u8),
+    SackPermitted,
+    Sack(Vec<(u32, u32)>),
+    Timestamps(u32, u32),
+    Unknown(u8, Vec<u8>),
+}
+
+impl OptionSpec {
+    pub(crate) fn option(&self) -> TcpOption<'_> {
+        match self {
+            Self::Nop => TcpOption::Nop,
+            Self::Mss(mss) => TcpOption::Mss(*mss),
+            Self::WindowScale(shift) => TcpOption::WindowScale(*shift),
+            Self::SackPermitted => TcpOption::SackPermitted,
+            Self::Sack(blocks) => {
+                let blocks: Vec<SackBlock> = blocks
+                    .iter()
+                    .map(|&(left, right)| SackBlock { left, right })
+                    .collect();
+                TcpOption::Sack(SackBlocks::new(&blocks).unwrap())
+            }
+            Self::Timestamps(value, echo) => TcpOption::Timestamps {
+                value: *value,
+                echo: *echo,
+            },
+            Self::Unknown(kind, data) => TcpOption::Unknown { kind: *kind, data },
+        }
+    }
+}
+
+impl Spec {
+    pub(crate) fn build(&self) -> Vec<u8> {
+        let ip = self.ip_builder();
+        match &self.upper {
+            UpperSpec::Tcp(tcp) => {
+                let mut builder = ip
+                    .tcp(tcp.source_port, tcp.destination_port)
+                    .seq(tcp.seq)
+                    .ack_number(tcp.ack)
+                    .flags(tcp.flags)
+                    .window(tcp.window)
+                    .urgent_pointer(tcp.urgent_pointer);
+                for option in &tcp.options {
+                    builder = builder.option(option.option());
+                }
+                builder.payload(&self.payload).try_build().unwrap()
+            }
+            UpperSpec::Udp {
+                source_port,
+                destination_port,
+            } => ip
+                .udp(*source_port, *destination_port)
+                .payload(&self.payload)
+                .try_build()
+                .unwrap(),
+            UpperSpec::EchoRequest {
+                identifier,
+                sequence,
+            } => ip
+                .icmp_echo_request(*identifier, *sequence)
+                .payload(&self.payload)
+                .try_build()
+                .unwrap(),
+            UpperSpec::Bare(protocol) => ip
+                .bare(*protocol)
+                .payload(&self.payload)
+                .try_build()
+                .unwrap(),
+        }
+    }
+
+    fn ip_builder(&self) -> IpBuilder<'static> {
+        let ip = match self.ip {
+            IpSpec::V4 {
+                source,
+                destination,
+                identification,
+                dont_fragment,
+            } => IpBuilder::from(
+                v4(source, destination)
+                    .identification(identification)
+                    .dont_fragment(dont_fragment),
+            ),
+            IpSpec::V6 {
+                source,
+                destination,
+                flow_label,
+            } => IpBuilder::from(v6(source, destination).flow_label(flow_label)),
+        };
+        ip.hop_limit(self.hop_limit)
+            .dscp(Dscp::new(self.traffic_class >> 2))
+            .ecn(Ecn::from_traffic_class(self.traffic_class))
+    }
+}
+
+pub(crate) fn spec(max_payload_len: usize) -> impl Strategy<Value = Spec> {
+    (
+        ip_spec(),
+        any::<u8>(),
+        any::<u8>(),
+        upper_spec(),
+        vec(any::<u8>(), 0..=max_payload_len),
+    )
+        .prop_map(|(ip, traffic_class, hop_limit, upper, payload)| Spec {
+            ip,
+            traffic_class,
+            hop_limit,
+            upper,
+            payload,
+        })
+}
+
+fn ip_spec() -> impl Strategy<Value = IpSpec> {
+    prop_oneof![
+        (
+            any::<Ipv4Addr>(),
+            any::<Ipv4Addr>(),
+            any::<u16>(),
+            any::<bool>()
+        )
+            .prop_map(
+                |(source, destination, identification, dont_fragment)| IpSpec::V4 {
+                    source,
+                    destination,
+                    identification,
+                    dont_fragment
+                }
+            ),
+        (any::<Ipv6Addr>(), any::<Ipv6Addr>(), 0..0x10_0000_u32).prop_map(
+            |(source, destination, flow_label)| IpSpec::V6 {
+                source,
+                destination,
+                flow_label
+            }
+        ),
+    ]
+}
+
+fn upper_spec() -> impl Strategy<Value = UpperSpec> {
+    prop_oneof![
+        tcp_spec().prop_map(UpperSpec::Tcp),
+        any::<(u16, u16)>().prop_map(|(source_port, destination_port)| UpperSpec::Udp {
+            source_port,
+            destination_port
+        }),
+        any::<(u16, u16)>().prop_map(|(identifier, sequence)| UpperSpec::EchoRequest {
+            identifier,
+            sequence
+        }),
+        // Experimental numbers: nobody reads more into them.
+        (253..=254_u8).prop_map(|number| UpperSpec::Bare(Protocol::new(number))),
+    ]
+}
+
+fn tcp_spec() -> impl Strategy<Value = TcpSpec> {
+    (
+        any::<(u16, u16, u32, u32, u16, u16)>(),
+        0..0x200_u16,
+        options(),
+    )
+        .prop_map(
+            |(
+                (source_port, destination_port, seq, ack, window, urgent_pointer),
+                flags,
+                options,
+            )| {
+                TcpSpec {
+                    source_port,
+                    destination_port,
+                    seq,
+                    ack,
+                    flags: TcpFlags::from_bits(flags),
+                    window,
+                    urgent_pointer,
+                    options,
+                }
+            },
+        )
+}
+
+/// Options that fit into a header together.
+pub(crate) fn options() -> impl Strategy<Value = Vec<OptionSpec>> {
+    vec(option(), 0..6).prop_map(|mut options| {
+        while options
+            .iter()
+            .map(|option| option.option().encoded_len())
+            .sum::<usize>()
+            > 40
+        {
+            options.pop();
+        }
+        options
+    })
+}
+
+fn option() -> impl Strategy<Value = OptionSpec> {
+    prop_oneof![
+        Just(OptionSpec::Nop),
+        any::<u16>().prop_map(OptionSpec::Mss),
+        any::<u8>().prop_map(OptionSpec::WindowScale),
+        Just(OptionSpec::SackPermitted),
+        vec(any::<(u32, u32)>(), 1..=4).prop_map(OptionSpec::Sack),
+        any::<(u32, u32)>().prop_map(|(value, echo)| OptionSpec::Timestamps(value, echo)),
+        (9..=255_u8, vec(any::<u8>(), 0..12))
+            .prop_map(|(kind, data)| OptionSpec::Unknown(kind, data)),
+    ]
+}
+
+/// A packet some bytes of which were changed, or that was cut off.
+pub(crate) fn damaged() -> impl Strategy<Value = Vec<u8>> {
+    (
+        spec(80),
+        vec((0..120_usize, any::<u8>()), 0..4),
+        any::<prop::sample::Index>(),
+    )
+        .prop_map(|(spec, changes, cut)| {
+            let mut packet = spec.build();
+            for (at, value) in changes {
+                if let Some(byte) = packet.get_mut(at) {
+                    *byte = value;
+                }
+            }
+            packet.truncate(cut.index(packet.len() * 2).max(1));
+            packet
+        })
+}
