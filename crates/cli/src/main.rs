@@ -1,3 +1,21 @@
 //! The `wirecraft` command.
 
-fn main() {}
+mod arguments;
+mod commands;
+mod failure;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    cli.verbosity.start_logging();
+    match cli.command.run(cli.verbosity) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,133 @@
+//! What several commands take: verbosity, the configuration, times.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use wirecraft::Config;
+
+use crate::commands::Command;
+use crate::failure::Failure;
+use crate::output;
+
+/// WireGuard in user space: work through a tunnel without root and without changing the host.
+#[derive(Debug, Parser)]
+#[command(
+    name = "wirecraft",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Exit status: 0 done; 1 the network said no; 2 the call or the configuration is wrong.
+Every command explains itself: `wirecraft ping --help`."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) verbosity: Verbosity,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How much is said on standard error.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Verbosity {
+    /// Say more on standard error; twice for details, three times for everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    /// Say nothing but errors on standard error
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+impl Verbosity {
+    /// Sends logs to standard error. Libraries below wirecraft are heard from `-vv` on.
+    pub(crate) fn start_logging(self) {
+        let (own, others) = match (self.quiet, self.verbose) {
+            (true, _) => (LevelFilter::ERROR, LevelFilter::OFF),
+            (false, 0) => (LevelFilter::WARN, LevelFilter::OFF),
+            (false, 1) => (LevelFilter::INFO, LevelFilter::OFF),
+            (false, 2) => (LevelFilter::DEBUG, LevelFilter::INFO),
+            (false, _) => (LevelFilter::TRACE, LevelFilter::TRACE),
+        };
+        let lines = tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .with_target(self.verbose > 1);
+        tracing_subscriber::registry()
+            .with(lines)
+            .with(
+                Targets::new()
+                    .with_default(others)
+                    .with_target("wirecraft", own),
+            )
+            .init();
+    }
+
+    /// Whether remarks and progress are wanted.
+    pub(crate) fn is_quiet(self) -> bool {
+        self.quiet
+    }
+}
+
+/// The form of results.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct FormArgs {
+    /// Print one JSON object a line on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The tunnel that a command works through.
+#[derive(Debug, Args)]
+pub(crate) struct TunnelArgs {
+    /// Configuration in the syntax of wg-quick; `-` is standard input
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        env = "WIRECRAFT_CONFIG",
+        hide_env_values = true
+    )]
+    config: PathBuf,
+    /// Seconds to wait for the first handshake
+    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
+    timeout: Duration,
+}
+
+impl TunnelArgs {
+    /// Reads the configuration and tells its notices.
+    pub(crate) fn load(&self, verbosity: Verbosity) -> Result<Config, Failure> {
+        let config = Config::load(&self.config).map_err(Failure::call)?;
+        if !verbosity.is_quiet() {
+            for notice in config.notices() {
+                output::remark(notice);
+            }
+        }
+        Ok(config)
+    }
+}
+
+/// Reads seconds, fractions allowed, more than none.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "expected seconds, such as 10 or 0.5".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_may_have_fractions_and_must_be_some() {
+        assert_eq!(seconds("10"), Ok(Duration::from_secs(10)));
+        assert_eq!(seconds("0.25"), Ok(Duration::from_millis(250)));
+        for text in ["", "0", "-1", "nan", "inf", "1e400", "ten"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

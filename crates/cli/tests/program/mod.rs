@@ -1,0 +1,40 @@
+//! Runs the program and looks at what it says.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+/// What a run left behind.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs wirecraft with `arguments` and `input` on standard input, without the environment's settings.
+pub(crate) fn wirecraft(arguments: &[&str], input: &str) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wirecraft"));
+    command.env_remove("WIRECRAFT_CONFIG").args(arguments);
+    run(command, input).unwrap()
+}
+
+/// Runs any command with `input`; `None` if there is no such program.
+pub(crate) fn run(mut command: Command, input: &str) -> Option<Run> {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().ok()?;
+    // A program that reads nothing closes the pipe early.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = child.wait_with_output().unwrap();
+    Some(Run {
+        status: status.code(),
+        stdout: String::from_utf8(stdout).unwrap(),
+        stderr: String::from_utf8(stderr).unwrap(),
+    })
+}
