@@ -82,6 +82,10 @@ pub(super) fn drive(node: &Node<'_>, addresses: &[IpAddr], load: &Load) -> Vec<C
             Check::new(format!("ping {address}"), outcome)
         })
         .collect();
+    if checks.iter().all(|check| check.outcome.is_err()) {
+        // Nothing comes through this tunnel: the rest would only run into its deadlines.
+        return checks;
+    }
     if rootless && load.tcp.is_some() {
         let pages = addresses
             .iter()
@@ -97,7 +101,7 @@ pub(super) fn drive(node: &Node<'_>, addresses: &[IpAddr], load: &Load) -> Vec<C
 
 fn ping_by_kernel(node: &Node<'_>, address: IpAddr, load: &Load) -> Result<()> {
     let mut ping = node.host.command("ping");
-    ping.args(["-n", "-W", "2", "-c", &load.pings.to_string()]);
+    ping.args(["-n", "-W", "7", "-c", &load.pings.to_string()]);
     ping.args(["-i", &load.ping_interval.as_secs_f64().to_string()]);
     ping.arg(address.to_string());
     let finished = finish(node, "ping", ping, load.ping_time())?;
