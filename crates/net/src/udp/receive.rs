@@ -41,8 +41,8 @@ impl ReceiveBatch {
         let filled = self.buffers.iter_mut().zip(&self.metas).take(self.filled);
         let mut chunk = arrayvec::ArrayVec::<Datagram<'_>, CHUNK_MAX>::new();
         for (buffer, meta) in filled {
-            let stride = meta.stride.max(1);
-            for bytes in buffer[..meta.len.min(BUFFER_LEN)].chunks_mut(stride) {
+            let received = &mut buffer[..meta.len.min(BUFFER_LEN)];
+            for bytes in datagrams(received, meta.stride) {
                 chunk.push(datagram(meta, bytes));
                 if chunk.is_full() {
                     serve(&mut chunk);
@@ -54,6 +54,12 @@ impl ReceiveBatch {
         drop(chunk);
         self.filled = 0;
     }
+}
+
+/// Takes apart what the kernel has put together; a datagram of no bytes is one, too.
+fn datagrams(received: &mut [u8], stride: usize) -> impl Iterator<Item = &mut [u8]> {
+    let empty = received.is_empty().then_some(&mut [][..]);
+    empty.into_iter().chain(received.chunks_mut(stride.max(1)))
 }
 
 fn datagram<'a>(meta: &RecvMeta, bytes: &'a mut [u8]) -> Datagram<'a> {
