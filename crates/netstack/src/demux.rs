@@ -111,6 +111,12 @@ impl<S> Bindings<S> {
             })
     }
 
+    /// Returns the socket with exactly this binding.
+    #[must_use]
+    pub fn get(&self, binding: Binding) -> Option<&S> {
+        self.sockets.get(&binding)
+    }
+
     /// Removes the socket with exactly this binding.
     pub fn unbind(&mut self, binding: Binding) -> Option<S> {
         self.sockets.remove(&binding)

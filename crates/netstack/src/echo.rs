@@ -281,6 +281,12 @@ impl EchoEndpoint {
         self.wake();
     }
 
+    /// Says whether it was closed.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        self.closed
+    }
+
     fn find(&mut self, sequence: u16) -> Option<&mut Probe> {
         self.probes
             .iter_mut()

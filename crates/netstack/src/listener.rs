@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use thiserror::Error;
 
+use crate::demux::Binding;
 use crate::waiters::Waiters;
 
 /// The listener was closed, by its owner or because what carries it ended.
@@ -18,6 +19,7 @@ pub struct ListenerClosed;
 /// full, the first segments of further connections are dropped; their senders repeat them.
 #[derive(Debug)]
 pub struct Listener<C> {
+    binding: Binding,
     ready: VecDeque<C>,
     handshaking: usize,
     backlog: usize,
@@ -29,8 +31,9 @@ pub struct Listener<C> {
 impl<C> Listener<C> {
     /// Makes a listener with room for `backlog` connections, at least one.
     #[must_use]
-    pub fn new(backlog: usize) -> Self {
+    pub fn new(binding: Binding, backlog: usize) -> Self {
         Self {
+            binding,
             ready: VecDeque::new(),
             handshaking: 0,
             backlog: backlog.max(1),
@@ -94,6 +97,12 @@ impl<C> Listener<C> {
         core::mem::take(&mut self.ready).into_iter()
     }
 
+    /// Returns the address and port it is bound to.
+    #[must_use]
+    pub const fn binding(&self) -> Binding {
+        self.binding
+    }
+
     /// Says whether it was closed.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
@@ -119,7 +128,7 @@ mod tests {
 
     #[test]
     fn full_backlog_takes_no_further_handshake_until_one_is_accepted() {
-        let mut listener = Listener::new(2);
+        let mut listener = Listener::new(Binding::from(80), 2);
         assert!(listener.begin() && listener.begin() && !listener.begin());
         assert_eq!(listener.establish(1), Ok(()));
         assert!(!listener.begin());
@@ -130,7 +139,7 @@ mod tests {
 
     #[test]
     fn failed_handshake_frees_its_place() {
-        let mut listener = Listener::<u32>::new(1);
+        let mut listener = Listener::<u32>::new(Binding::from(80), 1);
         assert!(listener.begin());
         listener.give_up();
         assert!(listener.begin());
@@ -138,7 +147,7 @@ mod tests {
 
     #[test]
     fn closing_gives_back_what_nobody_took() {
-        let mut listener = Listener::new(4);
+        let mut listener = Listener::new(Binding::from(80), 4);
         assert!(listener.begin() && listener.begin());
         assert_eq!(listener.establish(1), Ok(()));
         assert_eq!(listener.close().collect::<Vec<_>>(), [1]);

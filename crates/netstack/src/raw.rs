@@ -20,6 +20,11 @@ pub struct RawConfig {
     pub receive_buffer_len: usize,
     /// Bytes of packets that wait to be sent; when full, sending waits. 256 KiB.
     pub send_buffer_len: usize,
+    /// Whether the packets it gets are its own to answer. Off.
+    ///
+    /// When on, they get no reset, port unreachable or echo reply from anybody else, and go to no
+    /// other socket: for protocols of the caller's own making on ports that no socket has.
+    pub claims: bool,
 }
 
 impl Default for RawConfig {
@@ -27,6 +32,7 @@ impl Default for RawConfig {
         Self {
             receive_buffer_len: 1 << 20,
             send_buffer_len: 1 << 18,
+            claims: false,
         }
     }
 }
@@ -63,6 +69,7 @@ const PACKETS_MAX: usize = 16_384;
 #[derive(Debug)]
 pub struct RawEndpoint {
     filter: Filter,
+    claims: bool,
     received: PacketQueue,
     outbox: Outbox,
     mtu: usize,
@@ -79,6 +86,7 @@ impl RawEndpoint {
     pub fn new(filter: Filter, config: &RawConfig, mtu: usize) -> Self {
         Self {
             filter,
+            claims: config.claims,
             received: PacketQueue::new(config.receive_buffer_len, PACKETS_MAX),
             outbox: Outbox::new(config.send_buffer_len.max(mtu), PACKETS_MAX, mtu, 0),
             mtu,
@@ -92,7 +100,7 @@ impl RawEndpoint {
 
     /// Takes in a packet if the filter takes it; drops it if there is no room.
     ///
-    /// Returns whether the filter took it: such a packet is the caller's to answer.
+    /// Returns whether the socket claims it: nobody else is to answer.
     pub fn receive(&mut self, packet: &IpPacket<'_>) -> bool {
         if self.closed || !self.filter.matches(packet) {
             return false;
@@ -101,7 +109,7 @@ impl RawEndpoint {
             Some(slot) => slot.copy_from_slice(packet.as_bytes()),
             None => self.dropped += 1,
         }
-        true
+        self.claims
     }
 
     /// Takes note that a packet that may have been this socket's could not be sent.
@@ -182,6 +190,12 @@ impl RawEndpoint {
     pub fn close(&mut self) {
         self.closed = true;
         self.wake();
+    }
+
+    /// Says whether it was closed and nothing of it is left to be sent.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.closed && self.outbox.is_empty()
     }
 
     /// Returns how many packets were dropped because nobody read them in time.

@@ -243,6 +243,12 @@ impl UdpEndpoint {
         self.wake();
     }
 
+    /// Says whether it was closed and nothing of it is left to be sent.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.closed && self.outbox.is_empty()
+    }
+
     /// Returns how many datagrams were dropped because nobody read them in time.
     #[must_use]
     pub const fn dropped(&self) -> u64 {

@@ -233,6 +233,13 @@ impl TcpConnection {
             .min()
     }
 
+    /// Says whether a call of [`poll_transmit`](Self::poll_transmit) is due already.
+    #[must_use]
+    pub fn has_output(&mut self) -> bool {
+        let now = self.now;
+        self.poll_timeout().is_some_and(|at| at <= now)
+    }
+
     /// Takes note that the destination was said to be unreachable.
     ///
     /// It ends an attempt to connect. An established connection goes on trying, as the
@@ -270,7 +277,7 @@ impl TcpConnection {
             self.abort();
         } else if self.state() == TcpState::SynSent {
             self.end_silently(Ending::Failed(TcpError::Aborted));
-        } else {
+        } else if self.state() != TcpState::Closed {
             self.stack_socket().close();
             self.abandoned_until = Some(now + self.timeouts.linger);
         }
