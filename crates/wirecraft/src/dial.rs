@@ -27,6 +27,12 @@ pub struct Dialer<N: Network> {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DialError {
+    /// The text names no host and port.
+    #[error("expected HOST:PORT, found {text:?}")]
+    Target {
+        /// What was given.
+        text: String,
+    },
     /// The name has no address.
     #[error(transparent)]
     Resolve(#[from] ResolveError),

@@ -8,6 +8,40 @@ pub mod dns;
 pub mod http;
 pub mod network;
 
+mod connect;
+mod endpoints;
+mod events;
+mod icmp;
+mod raw;
+mod socket_error;
+mod stack;
+mod status;
+mod target;
+mod tcp;
+mod tunnel;
+mod tunnel_network;
+mod udp;
+
 pub use config::Config;
-pub use wirecraft_net::SystemEntropy;
+pub use connect::{ConnectError, ConnectOptions, DEFAULT_MTU};
+pub use endpoints::EndpointError;
+pub use events::Events;
+pub use icmp::{PingOptions, Pinger};
+pub use raw::RawSocket;
+pub use socket_error::SocketError;
+pub use stack::{Stack, StackConfig, StackCounters, StackHandle};
+pub use status::TunnelStatus;
+pub use target::{Target, ToTarget};
+pub use tcp::{ReadHalf, TcpListener, TcpStream, WriteHalf};
+pub use tunnel::Tunnel;
+pub use tunnel_network::TunnelNetwork;
+pub use udp::UdpSocket;
+pub use wirecraft_ip_packets as ip_packets;
+pub use wirecraft_net::{
+    BindError, Clock, DriverGone as TunnelClosed, SocketCounters, SystemEntropy,
+};
+pub use wirecraft_netstack::{
+    Binding, EchoError, EchoReply, Filter, PortError, RawError, TcpError, UdpError, Unreachable,
+};
 pub use wirecraft_noise_handshake::{KeyError, KeyText, PresharedKey, PrivateKey, PublicKey};
+pub use wirecraft_tunnel::{ConfigureError, Counters, Event, PeerId, PeerStatus, Traffic};

@@ -1,0 +1,256 @@
+//! Bringing a tunnel up: sockets, keys, peers, and the first handshake.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use wirecraft_net::{
+    BindError, Clock, Driver, DriverConfig, DriverGone, DriverHandle, UdpTransport,
+};
+use wirecraft_tunnel::{ConfigureError, Event, PeerId};
+
+use crate::config::{Config, Endpoint, PeerConfig};
+use crate::endpoints::{EndpointError, NamedEndpoint, keep_current, look_up};
+use crate::events::Events;
+use crate::stack::{Stack, StackConfig};
+use crate::tunnel::Tunnel;
+
+/// The MTU of a tunnel whose configuration names none: that of `wg-quick` on a link of 1500 bytes.
+pub const DEFAULT_MTU: u16 = 1420;
+
+/// How a tunnel is brought up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// How long to wait for the first handshake.
+    pub handshake_timeout: Duration,
+}
+
+impl Default for ConnectOptions {
+    /// Ten seconds: two initiations, should the first one be lost.
+    fn default() -> Self {
+        Self {
+            handshake_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why a tunnel did not come up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The UDP port could not be opened.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A peer's endpoint could not be looked up.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// A peer cannot be configured.
+    #[error("peer {public_key}: {source}")]
+    Peer {
+        /// The public key of the peer.
+        public_key: wirecraft_noise_handshake::PublicKey,
+        /// What is wrong with it.
+        source: ConfigureError,
+    },
+    /// There is no peer to connect to.
+    #[error("the configuration has no [Peer] section")]
+    NoPeers,
+    /// No peer completed a handshake in time.
+    #[error("no handshake within {} s: {}", waited.as_secs_f64(), silence(endpoints))]
+    NoHandshake {
+        /// How long was waited.
+        waited: Duration,
+        /// The endpoints that initiations were sent to.
+        endpoints: Vec<SocketAddr>,
+    },
+    /// The tunnel was closed meanwhile.
+    #[error(transparent)]
+    Closed(#[from] DriverGone),
+}
+
+fn silence(endpoints: &[SocketAddr]) -> String {
+    if endpoints.is_empty() {
+        return "no peer has an Endpoint, and none called".to_owned();
+    }
+    let endpoints: Vec<String> = endpoints.iter().map(SocketAddr::to_string).collect();
+    format!("no valid answer from {}", endpoints.join(", "))
+}
+
+impl Tunnel {
+    /// Brings a tunnel up and waits for the first handshake, ten seconds at most.
+    ///
+    /// Endpoints with host names are looked up outside the tunnel, and again when they fall silent.
+    ///
+    /// # Errors
+    /// [`ConnectError`], [`ConnectError::NoHandshake`] if no peer answered.
+    ///
+    /// # Cancel safety
+    /// Dropping the future takes the tunnel down.
+    pub async fn connect(config: Config) -> Result<Self, ConnectError> {
+        Self::connect_with(config, ConnectOptions::default()).await
+    }
+
+    /// As [`connect`](Self::connect), with options.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub async fn connect_with(
+        config: Config,
+        options: ConnectOptions,
+    ) -> Result<Self, ConnectError> {
+        if config.peers.is_empty() {
+            return Err(ConnectError::NoPeers);
+        }
+        let tunnel = Self::bring_up(config, OnUnknownName::Fail).await?;
+        let mut events = tunnel.events()?;
+        let endpoints = tunnel.start_handshakes().await?;
+        let waited = options.handshake_timeout;
+        match timeout(waited, first_session(&tunnel, &mut events)).await {
+            Ok(up) => up.map(|()| tunnel),
+            Err(_) => Err(ConnectError::NoHandshake { waited, endpoints }),
+        }
+    }
+
+    /// Brings a tunnel up without waiting for anybody: for peers that call, or to keep trying.
+    ///
+    /// Endpoints whose names cannot be looked up are tried again until they can.
+    ///
+    /// # Errors
+    /// [`ConnectError::Bind`], [`ConnectError::Peer`].
+    pub async fn listen(config: Config) -> Result<Self, ConnectError> {
+        Self::bring_up(config, OnUnknownName::KeepTrying).await
+    }
+
+    async fn bring_up(config: Config, on_unknown: OnUnknownName) -> Result<Self, ConnectError> {
+        let transport = UdpTransport::bind(config.interface.listen_port.unwrap_or(0))?;
+        let mtu = usize::from(config.interface.mtu.unwrap_or(DEFAULT_MTU));
+        let clock = Clock::new();
+        let (stack, sockets) =
+            Stack::new(StackConfig::new(&config.interface.addresses, mtu), clock);
+        let (driver, handle) = Driver::new(DriverConfig { mtu }, clock, transport, stack);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(driver.run());
+        let Config {
+            interface, peers, ..
+        } = config;
+        let private_key = interface.private_key.clone();
+        handle
+            .call(move |device, _| device.set_private_key(Some(private_key)))
+            .await?;
+        let mut named = Vec::new();
+        for peer in peers {
+            let endpoint = peer.endpoint.clone();
+            let id = add_peer(&handle, peer).await?;
+            let resolved = match endpoint {
+                None => continue,
+                Some(Endpoint::Address(address)) => Some(address),
+                Some(Endpoint::Name { host, port }) => {
+                    let looked_up = look_up(&host, port).await;
+                    named.push(NamedEndpoint {
+                        peer: id,
+                        host,
+                        port,
+                    });
+                    match (looked_up, on_unknown) {
+                        (Ok(address), _) => Some(address),
+                        (Err(error), OnUnknownName::Fail) => return Err(error.into()),
+                        (Err(_), OnUnknownName::KeepTrying) => None,
+                    }
+                }
+            };
+            if let Some(address) = resolved {
+                set_endpoint(&handle, id, address).await?;
+            }
+        }
+        if !named.is_empty() {
+            tasks.spawn(keep_current(handle.clone(), handle.events()?, named));
+        }
+        Ok(Self::from_parts(interface, mtu, handle, sockets, tasks))
+    }
+
+    /// Sends an initiation to every peer whose endpoint is known; returns the endpoints.
+    async fn start_handshakes(&self) -> Result<Vec<SocketAddr>, DriverGone> {
+        self.driver()
+            .call(|device, now| {
+                let peers: Vec<PeerId> = device.peers().collect();
+                let mut endpoints = Vec::new();
+                for peer in peers {
+                    let status = device.peer_status(now, peer);
+                    if let Some(endpoint) = status.and_then(|status| status.endpoint) {
+                        endpoints.push(endpoint);
+                        // A peer that exists cannot be unknown.
+                        let _ = device.start_handshake(now, peer);
+                    }
+                }
+                endpoints
+            })
+            .await
+    }
+}
+
+/// What to do with an endpoint whose name cannot be looked up.
+#[derive(Clone, Copy)]
+enum OnUnknownName {
+    Fail,
+    KeepTrying,
+}
+
+/// Configures a peer, all but its endpoint; a persistent keepalive starts the handshake by itself.
+async fn add_peer(handle: &DriverHandle, peer: PeerConfig) -> Result<PeerId, ConnectError> {
+    let public_key = peer.public_key;
+    handle
+        .call(move |device, now| {
+            let id = device.add_peer(peer.public_key)?;
+            if let Some(preshared_key) = peer.preshared_key {
+                device.set_preshared_key(id, preshared_key)?;
+            }
+            for prefix in peer.allowed_ips {
+                device.add_allowed_ip(id, prefix)?;
+            }
+            let seconds = peer
+                .persistent_keepalive
+                .map(|seconds| u64::from(seconds.get()));
+            device.set_persistent_keepalive(now, id, seconds.map(Duration::from_secs))?;
+            Ok(id)
+        })
+        .await?
+        .map_err(|source| ConnectError::Peer { public_key, source })
+}
+
+/// Says where a peer is; one with a persistent keepalive is called at once.
+async fn set_endpoint(
+    handle: &DriverHandle,
+    peer: PeerId,
+    endpoint: SocketAddr,
+) -> Result<(), DriverGone> {
+    handle
+        .call(move |device, now| {
+            // A peer that was removed meanwhile needs no endpoint.
+            let _ = device.set_endpoint(peer, endpoint);
+            let status = device.peer_status(now, peer);
+            if status.is_some_and(|status| status.persistent_keepalive.is_some()) {
+                let _ = device.start_handshake(now, peer);
+            }
+        })
+        .await
+}
+
+async fn first_session(tunnel: &Tunnel, events: &mut Events) -> Result<(), ConnectError> {
+    if tunnel
+        .status()
+        .await?
+        .peers
+        .iter()
+        .any(|peer| peer.has_session)
+    {
+        return Ok(());
+    }
+    while let Some(event) = events.next().await {
+        if matches!(event, Event::PeerUp { .. }) {
+            return Ok(());
+        }
+    }
+    Err(DriverGone.into())
+}

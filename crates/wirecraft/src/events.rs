@@ -1,0 +1,31 @@
+//! What happens to a tunnel, as a stream.
+
+use tokio::sync::broadcast;
+use wirecraft_tunnel::Event;
+
+/// The events of a tunnel from the moment this was made.
+pub struct Events {
+    receiver: broadcast::Receiver<Event>,
+}
+
+impl Events {
+    pub(crate) fn new(receiver: broadcast::Receiver<Event>) -> Self {
+        Self { receiver }
+    }
+
+    /// Waits for the next event; `None` once the tunnel is closed.
+    ///
+    /// Who reads too slowly misses the oldest of more than 1024 events.
+    ///
+    /// # Cancel safety
+    /// No event is lost if the future is dropped.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            match self.receiver.recv().await {
+                Ok(event) => return Some(event),
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+}
