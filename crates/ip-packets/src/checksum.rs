@@ -224,7 +224,7 @@ impl PseudoHeader {
 
     /// Sums the pseudo header for a segment of `len` bytes.
     #[inline]
-    fn sum(&self, protocol: Protocol, len: usize) -> Sum {
+    pub(crate) fn sum(&self, protocol: Protocol, len: usize) -> Sum {
         // No segment is longer than 4 GiB.
         let len = u32::try_from(len).unwrap_or(u32::MAX);
         self.addresses

@@ -16,7 +16,7 @@ pub(crate) const FRAGMENT_HEADER_LEN: usize = 8;
 pub struct ExtensionHeader<'a> {
     /// What kind of header it is.
     pub protocol: Protocol,
-    /// Its bytes.
+    /// Its bytes: at least 8.
     pub bytes: &'a [u8],
 }
 
@@ -53,188 +53,158 @@ impl Ipv6Fragment {
     }
 }
 
-/// Where the extension headers of a packet stand; offsets count from the IPv6 header.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Chain {
-    protocol: Protocol,
-    upper_offset: usize,
-    /// The offset of the next header field that names what the cursor stands at.
-    next_header_at: usize,
-    fragment: Option<(Cut, Ipv6Fragment)>,
-    routing_at: Option<usize>,
-    /// The end of what every fragment repeats, and the next header field that points past it.
-    per_fragment: Cut,
-}
-
-/// A place between two headers of a chain.
+/// A place between two headers of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Cut {
-    /// Where the first header after the cut stands.
+    /// Where the header after the cut starts, in bytes from the start of the packet.
     pub(crate) offset: usize,
-    /// Where the field stands that says what this header is.
+    /// Where the next header field stands that says what it is.
     pub(crate) next_header_at: usize,
 }
 
-impl Chain {
-    /// Walks to the upper layer of the whole packet `bytes`, which starts with `header`.
-    #[inline]
-    pub(crate) fn walk(header: &[u8; IPV6_HEADER_LEN], bytes: &[u8]) -> Result<Self, ParseError> {
-        let mut chain = Self::at_start(header);
-        if is_extension(chain.protocol) {
-            chain.advance(bytes)?;
-        }
-        Ok(chain)
-    }
+impl Cut {
+    const AFTER_IPV6_HEADER: Self = Self {
+        offset: IPV6_HEADER_LEN,
+        next_header_at: 6,
+    };
+}
 
-    /// Walks as far as the bytes go.
-    pub(crate) fn walk_leniently(header: &[u8; IPV6_HEADER_LEN], bytes: &[u8]) -> Self {
-        let mut chain = Self::at_start(header);
-        // Where the chain is cut off, it stands at the first header that is not whole.
-        let _ = chain.advance(bytes);
-        chain
-    }
+/// Walks over the extension headers of a packet, up to the upper layer.
+///
+/// The walk ends at a fragment header that is not of the first fragment, since what follows is no
+/// header, and at a second fragment header, which no sender makes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Walk<'a> {
+    bytes: &'a [u8],
+    /// What the header after the cut is.
+    protocol: Protocol,
+    cut: Cut,
+    fragment: Option<Ipv6Fragment>,
+}
 
+impl<'a> Walk<'a> {
+    /// Starts behind `header`, the start of the packet `bytes`.
     #[inline]
-    const fn at_start(header: &[u8; IPV6_HEADER_LEN]) -> Self {
+    pub(crate) const fn new(header: &[u8; IPV6_HEADER_LEN], bytes: &'a [u8]) -> Self {
+        let protocol = Protocol::new(header[6]);
         Self {
-            protocol: Protocol::new(header[6]),
-            upper_offset: IPV6_HEADER_LEN,
-            next_header_at: 6,
+            bytes,
+            protocol,
+            cut: Cut::AFTER_IPV6_HEADER,
             fragment: None,
-            routing_at: None,
-            per_fragment: Cut {
-                offset: IPV6_HEADER_LEN,
-                next_header_at: 6,
-            },
         }
     }
 
-    fn advance(&mut self, bytes: &[u8]) -> Result<(), ParseError> {
-        while is_extension(self.protocol) && self.is_followed() {
-            let at = self.upper_offset;
-            let header = header_at(self.protocol, bytes, at)?;
-            match self.protocol {
-                Protocol::FRAGMENT => {
-                    let cut = self.end();
-                    self.fragment = Ipv6Fragment::read(header).map(|fragment| (cut, fragment));
-                }
-                Protocol::ROUTING => self.routing_at = Some(at),
-                _ => {}
-            }
-            let repeated = matches!(
-                self.protocol,
-                Protocol::ROUTING | Protocol::HOP_BY_HOP_OPTIONS
-            );
-            self.protocol = Protocol::new(header[0]);
-            self.upper_offset += header.len();
-            self.next_header_at = at;
-            if repeated && self.fragment.is_none() {
-                self.per_fragment = self.end();
-            }
+    /// Goes to the end; where a header is cut off, it stops there and says so.
+    #[inline]
+    pub(crate) fn go_on(&mut self) -> Result<(), ParseError> {
+        while let Some(step) = self.step() {
+            step?;
         }
         Ok(())
     }
 
-    /// Says whether headers can follow: not in a fragment other than the first.
-    ///
-    /// A second fragment header ends the walk too: no sender makes one.
-    fn is_followed(&self) -> bool {
-        match self.fragment {
-            Some((_, fragment)) => fragment.offset == 0 && self.protocol != Protocol::FRAGMENT,
-            None => true,
+    /// Goes over one header.
+    #[inline]
+    fn step(&mut self) -> Option<Result<ExtensionHeader<'a>, ParseError>> {
+        if is_extension(self.protocol) {
+            self.step_over()
+        } else {
+            None
         }
     }
 
+    fn step_over(&mut self) -> Option<Result<ExtensionHeader<'a>, ParseError>> {
+        let protocol = self.protocol;
+        if self
+            .fragment
+            .is_some_and(|one| one.offset != 0 || protocol == Protocol::FRAGMENT)
+        {
+            return None;
+        }
+        let bytes = match header_at(protocol, self.bytes, self.cut.offset) {
+            Ok(bytes) => bytes,
+            Err(error) => return Some(Err(error)),
+        };
+        if protocol == Protocol::FRAGMENT {
+            self.fragment = Ipv6Fragment::read(bytes);
+        }
+        self.protocol = Protocol::new(bytes[0]);
+        self.cut = Cut {
+            offset: self.cut.offset + bytes.len(),
+            next_header_at: self.cut.offset,
+        };
+        Some(Ok(ExtensionHeader { protocol, bytes }))
+    }
+
+    /// Returns what follows.
     #[inline]
     pub(crate) const fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    /// Returns where the next header field stands that names the protocol.
-    pub(crate) const fn protocol_at(&self) -> usize {
-        self.next_header_at
-    }
-
+    /// Returns where it walked to.
     #[inline]
-    pub(crate) const fn upper_offset(&self) -> usize {
-        self.upper_offset
+    pub(crate) const fn cut(&self) -> Cut {
+        self.cut
     }
 
+    /// Returns the fragment header that it walked over.
     #[inline]
     pub(crate) const fn fragment(&self) -> Option<Ipv6Fragment> {
-        match self.fragment {
-            Some((_, fragment)) => Some(fragment),
-            None => None,
-        }
+        self.fragment
     }
 
     /// Returns the cut before the fragment header.
-    pub(crate) const fn before_fragment(&self) -> Option<Cut> {
-        match self.fragment {
-            Some((cut, _)) => Some(cut),
-            None => None,
+    pub(crate) fn cut_before_fragment(mut self) -> Option<Cut> {
+        while self.protocol != Protocol::FRAGMENT {
+            self.next()?;
         }
+        Some(self.cut)
     }
 
-    /// Returns the end of the part that every fragment repeats.
-    pub(crate) const fn per_fragment(&self) -> Cut {
-        self.per_fragment
-    }
-
-    const fn end(&self) -> Cut {
-        Cut {
-            offset: self.upper_offset,
-            next_header_at: self.next_header_at,
+    /// Returns the end of the part that every fragment repeats: behind hop-by-hop options and
+    /// routing header. RFC 8200 §4.5.
+    pub(crate) fn cut_for_fragments(mut self) -> Cut {
+        let mut cut = self.cut;
+        while let Some(header) = self.next() {
+            if matches!(
+                header.protocol,
+                Protocol::ROUTING | Protocol::HOP_BY_HOP_OPTIONS
+            ) {
+                cut = self.cut;
+            }
         }
+        cut
+    }
+}
+
+impl<'a> Iterator for Walk<'a> {
+    type Item = ExtensionHeader<'a>;
+
+    fn next(&mut self) -> Option<ExtensionHeader<'a>> {
+        self.step()?.ok()
+    }
+}
+
+impl ExtensionHeader<'_> {
+    /// Says whether this is a routing header that still steers the packet.
+    pub(crate) fn steers(&self) -> bool {
+        self.protocol == Protocol::ROUTING && self.bytes.get(3).is_some_and(|left| *left != 0)
     }
 
-    /// Returns the last address of a routing header that has segments left.
-    #[inline]
-    pub(crate) fn final_destination(&self, bytes: &[u8]) -> Option<Ipv6Addr> {
-        let routing = bytes.get(self.routing_at?..)?;
-        let [_, len, kind, segments_left, ..] = *routing else {
-            return None;
-        };
-        let last_at = match kind {
-            _ if segments_left == 0 => return None,
+    /// Returns the last address of a routing header that still steers, `None` for unknown types.
+    pub(crate) fn final_destination(&self) -> Option<Ipv6Addr> {
+        let last_at = match self.bytes.get(2) {
+            _ if !self.steers() => return None,
             // Type 0 lists the way forwards, type 2 has one address.
-            0 | 2 => (usize::from(len) * 8).checked_sub(8)?,
+            Some(0 | 2) => self.bytes.len().checked_sub(16)?.max(8),
             // Segment routing lists it backwards.
-            4 => 8,
+            Some(4) => 8,
             _ => return None,
         };
-        let address = routing.get(last_at..)?.first_chunk::<16>()?;
+        let address = self.bytes.get(last_at..)?.first_chunk::<16>()?;
         Some(Ipv6Addr::from(*address))
-    }
-
-    /// Says whether a routing header still steers, so that the destination is not the last one.
-    pub(crate) fn is_steered(&self, bytes: &[u8]) -> bool {
-        self.routing_at
-            .is_some_and(|at| bytes.get(at + 3).is_some_and(|left| *left != 0))
-    }
-
-    /// Walks over the headers again.
-    #[inline]
-    pub(crate) fn headers<'a>(
-        &self,
-        first: Protocol,
-        bytes: &'a [u8],
-    ) -> impl Iterator<Item = ExtensionHeader<'a>> + use<'a> {
-        let end = self.upper_offset;
-        let mut protocol = first;
-        let mut at = IPV6_HEADER_LEN;
-        core::iter::from_fn(move || {
-            if at >= end {
-                return None;
-            }
-            let header = ExtensionHeader {
-                protocol,
-                bytes: header_at(protocol, bytes, at).ok()?,
-            };
-            at += header.bytes.len();
-            protocol = Protocol::new(header.bytes[0]);
-            Some(header)
-        })
     }
 }
 
@@ -257,7 +227,7 @@ fn header_at(protocol: Protocol, bytes: &[u8], at: usize) -> Result<&[u8], Parse
     let len = match (protocol, rest.get(1)) {
         (Protocol::FRAGMENT, _) | (_, None) => FRAGMENT_HEADER_LEN,
         // RFC 4302 §2.2: in words of 4 bytes, minus 2.
-        (Protocol::AH, Some(words)) => ((usize::from(*words) + 2) * 4).max(8),
+        (Protocol::AH, Some(words)) => (usize::from(*words) + 2) * 4,
         (_, Some(words)) => (usize::from(*words) + 1) * 8,
     };
     rest.get(..len).ok_or(ParseError::Truncated {

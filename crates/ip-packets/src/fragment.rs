@@ -93,7 +93,7 @@ impl<'a> Ipv6Packet<'a> {
         if self.fragment().is_some() {
             return Err(FragmentError::AlreadyFragment);
         }
-        let cut = self.chain().per_fragment();
+        let cut = self.walk().cut_for_fragments();
         let needed = self.header_len() + FRAGMENT_HEADER_LEN + UNIT;
         let (Some((head, rest)), false) =
             (self.as_bytes().split_at_checked(cut.offset), mtu < needed)

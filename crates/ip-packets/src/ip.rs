@@ -235,9 +235,13 @@ impl<'a> IpPacket<'a> {
         let (layer, protocol_at, fragment_at, fragment_mask) = match self {
             Self::V4(_) => (Layer::Ipv4, 9, 6, 0x3fff),
             Self::V6(packet) => {
-                let chain = packet.chain();
-                let fragment_at = chain.before_fragment().map_or(0, |cut| cut.offset + 2);
-                (Layer::Ipv6, chain.protocol_at(), fragment_at, 0xfff9)
+                let fragment_at = packet
+                    .walk()
+                    .cut_before_fragment()
+                    .map_or(0, |cut| cut.offset + 2);
+                let mut walk = packet.walk();
+                while walk.next().is_some() {}
+                (Layer::Ipv6, walk.cut().next_header_at, fragment_at, 0xfff9)
             }
         };
         if self.protocol() != protocol {

@@ -4,7 +4,7 @@ use core::net::Ipv6Addr;
 
 use crate::checksum::PseudoHeader;
 use crate::error::{Expected, Field, Layer, ParseError, short_header};
-use crate::extension::{Chain, ExtensionHeader, Ipv6Fragment};
+use crate::extension::{ExtensionHeader, Ipv6Fragment, Walk};
 use crate::header::{self, IPV6_HEADER_LEN};
 use crate::{Dscp, Ecn, Protocol};
 
@@ -20,7 +20,8 @@ pub struct Ipv6Packet<'a> {
     bytes: &'a [u8],
     header: &'a [u8; IPV6_HEADER_LEN],
     payload: &'a [u8],
-    chain: Chain,
+    protocol: Protocol,
+    fragment: Option<Ipv6Fragment>,
 }
 
 impl<'a> Ipv6Packet<'a> {
@@ -39,13 +40,15 @@ impl<'a> Ipv6Packet<'a> {
         }
         let total_len = header::v6_total_len(header, bytes.len())?;
         let bytes = bytes.get(..total_len).unwrap_or(bytes);
-        let chain = Chain::walk(header, bytes)?;
-        let payload = bytes.get(chain.upper_offset()..).unwrap_or_default();
+        let mut walk = Walk::new(header, bytes);
+        walk.go_on()?;
+        let payload = bytes.get(walk.cut().offset..).unwrap_or_default();
         Ok(Self {
             bytes,
             header,
             payload,
-            chain,
+            protocol: walk.protocol(),
+            fragment: walk.fragment(),
         })
     }
 
@@ -60,7 +63,7 @@ impl<'a> Ipv6Packet<'a> {
     #[must_use]
     #[inline]
     pub const fn header_len(&self) -> usize {
-        self.chain.upper_offset()
+        self.bytes.len() - self.payload.len()
     }
 
     /// Returns what follows the extension headers.
@@ -91,8 +94,11 @@ impl<'a> Ipv6Packet<'a> {
     #[must_use]
     #[inline]
     pub fn final_destination(&self) -> Ipv6Addr {
-        self.chain
-            .final_destination(self.bytes)
+        if self.header_len() == IPV6_HEADER_LEN {
+            return self.destination();
+        }
+        self.walk()
+            .find_map(|header| header.final_destination())
             .unwrap_or_else(|| self.destination())
     }
 
@@ -107,13 +113,13 @@ impl<'a> Ipv6Packet<'a> {
     #[must_use]
     #[inline]
     pub const fn protocol(&self) -> Protocol {
-        self.chain.protocol()
+        self.protocol
     }
 
     /// Walks over the extension headers.
     #[inline]
     pub fn extension_headers(&self) -> impl Iterator<Item = ExtensionHeader<'a>> + use<'a> {
-        self.chain.headers(self.next_header(), self.bytes)
+        self.walk()
     }
 
     /// Returns how many more hops the packet may take.
@@ -155,7 +161,7 @@ impl<'a> Ipv6Packet<'a> {
     #[must_use]
     #[inline]
     pub const fn fragment(&self) -> Option<Ipv6Fragment> {
-        self.chain.fragment()
+        self.fragment
     }
 
     /// Returns whether the payload is a part of a larger packet.
@@ -164,7 +170,7 @@ impl<'a> Ipv6Packet<'a> {
     #[must_use]
     #[inline]
     pub const fn is_fragment(&self) -> bool {
-        match self.chain.fragment() {
+        match self.fragment {
             Some(fragment) => !fragment.is_atomic(),
             None => false,
         }
@@ -177,10 +183,10 @@ impl<'a> Ipv6Packet<'a> {
         PseudoHeader::v6(self.source(), self.final_destination())
     }
 
-    /// Returns where the extension headers stand.
+    /// Starts over at the first extension header.
     #[inline]
-    pub(crate) const fn chain(&self) -> &Chain {
-        &self.chain
+    pub(crate) const fn walk(&self) -> Walk<'a> {
+        Walk::new(self.header, self.bytes)
     }
 }
 

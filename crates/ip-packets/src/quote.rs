@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use crate::error::{Layer, ParseError, short_header};
-use crate::extension::Chain;
+use crate::extension::Walk;
 use crate::header::{
     self, IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpVersion, v4_destination, v4_source, v6_destination,
     v6_source,
@@ -67,14 +67,18 @@ impl<'a> QuotedPacket<'a> {
         let Some(header) = bytes.first_chunk::<IPV6_HEADER_LEN>() else {
             return Err(short_header(Layer::Ipv6, IPV6_HEADER_LEN, bytes.len()));
         };
-        let chain = Chain::walk_leniently(header, bytes);
-        let is_first = chain.fragment().is_none_or(|fragment| fragment.offset == 0);
-        let upper = bytes.get(chain.upper_offset()..).filter(|_| is_first);
+        let mut walk = Walk::new(header, bytes);
+        // Where a header is cut off, the walk stands before it.
+        let is_cut = walk.go_on().is_err();
+        let is_first = walk.fragment().is_none_or(|fragment| fragment.offset == 0);
+        let upper = bytes
+            .get(walk.cut().offset..)
+            .filter(|_| is_first && !is_cut);
         Ok(Self {
             version: IpVersion::V6,
             source: IpAddr::V6(v6_source(header)),
             destination: IpAddr::V6(v6_destination(header)),
-            protocol: chain.protocol(),
+            protocol: walk.protocol(),
             upper: upper.unwrap_or_default(),
         })
     }

@@ -84,7 +84,7 @@ impl<'a> IpPacketMut<'a> {
         let (version, protocol) = (packet.version(), packet.protocol());
         let is_steered = match &packet {
             IpPacket::V4(_) => false,
-            IpPacket::V6(packet) => packet.chain().is_steered(packet.as_bytes()),
+            IpPacket::V6(packet) => packet.walk().any(|header| header.steers()),
         };
         let upper = Upper {
             offset: packet.header_len(),

@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 
 use super::ip::{DEFAULT_HOP_LIMIT, MAX_LEN};
 use super::{BuildError, in_words, low_u16, padded_to_words};
-use crate::checksum::{PseudoHeader, checksum};
+use crate::checksum::{PseudoHeader, Sum};
 use crate::error::Layer;
 use crate::header::IPV4_HEADER_LEN;
 use crate::traffic_class::{with_dscp, with_ecn};
@@ -222,10 +222,14 @@ impl<'a> Ipv4Builder<'a> {
         fixed[10..12].fill(0);
         fixed[12..16].copy_from_slice(&self.source.octets());
         fixed[16..20].copy_from_slice(&self.destination.octets());
-        let options = self.fitting_options();
-        rest.fill(0);
-        rest[..options.len()].copy_from_slice(options);
-        let sum = self.checksum.unwrap_or_else(|| checksum(header));
-        header[10..12].copy_from_slice(&sum.to_be_bytes());
+        if !rest.is_empty() {
+            let options = self.fitting_options();
+            rest.fill(0);
+            rest[..options.len()].copy_from_slice(options);
+        }
+        let sum = self
+            .checksum
+            .unwrap_or_else(|| Sum::new().add_bytes(fixed).add_bytes(rest).finish());
+        fixed[10..12].copy_from_slice(&sum.to_be_bytes());
     }
 }

@@ -145,6 +145,8 @@ impl<'a> Ipv6Builder<'a> {
         fixed[7] = self.hop_limit;
         fixed[8..24].copy_from_slice(&self.source.octets());
         fixed[24..40].copy_from_slice(&self.destination.octets());
-        rest.copy_from_slice(self.extension_headers);
+        if !rest.is_empty() {
+            rest.copy_from_slice(self.extension_headers);
+        }
     }
 }

@@ -202,7 +202,9 @@ impl<'a, U: Upper> PacketBuilder<'a, U> {
     #[inline]
     fn emit(&self, packet: &mut [u8]) {
         let (header, segment) = packet.split_at_mut(self.ip.header_len());
-        segment[self.upper.header_len()..].copy_from_slice(self.payload);
+        if !self.payload.is_empty() {
+            segment[self.upper.header_len()..].copy_from_slice(self.payload);
+        }
         self.upper.write(segment, &self.ip.pseudo_header());
         self.ip.write(
             header,

@@ -288,7 +288,7 @@ impl Upper for Tcp {
 
     #[inline]
     fn write(&self, segment: &mut [u8], pseudo_header: &PseudoHeader) {
-        let own_len = self.header_len();
+        let (len, own_len) = (segment.len(), self.header_len());
         let Some((fixed, rest)) = segment.split_first_chunk_mut::<TCP_HEADER_LEN>() else {
             return;
         };
@@ -306,10 +306,21 @@ impl Upper for Tcp {
         fixed[18..].copy_from_slice(&self.urgent_pointer.to_be_bytes());
         // Behind the options the array holds the zeros that fill them up.
         let options_len = own_len - TCP_HEADER_LEN;
-        rest[..options_len].copy_from_slice(&self.options.bytes[..options_len]);
-        let sum = self
-            .checksum
-            .unwrap_or_else(|| pseudo_header.checksum(Protocol::TCP, segment));
-        segment[16..18].copy_from_slice(&sum.to_be_bytes());
+        for (word, option) in rest[..options_len]
+            .as_chunks_mut::<4>()
+            .0
+            .iter_mut()
+            .zip(self.options.bytes.as_chunks::<4>().0)
+        {
+            *word = *option;
+        }
+        let sum = self.checksum.unwrap_or_else(|| {
+            pseudo_header
+                .sum(Protocol::TCP, len)
+                .add_bytes(fixed)
+                .add_bytes(rest)
+                .finish()
+        });
+        fixed[16..18].copy_from_slice(&sum.to_be_bytes());
     }
 }

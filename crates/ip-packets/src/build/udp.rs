@@ -73,21 +73,25 @@ impl Upper for Udp {
 
     #[inline]
     fn write(&self, segment: &mut [u8], pseudo_header: &PseudoHeader) {
-        let len = self.length.unwrap_or_else(|| low_u16(segment.len()));
-        let Some(fixed) = segment.first_chunk_mut::<UDP_HEADER_LEN>() else {
+        let len = segment.len();
+        let Some((fixed, payload)) = segment.split_first_chunk_mut::<UDP_HEADER_LEN>() else {
             return;
         };
         fixed[..2].copy_from_slice(&self.source_port.to_be_bytes());
         fixed[2..4].copy_from_slice(&self.destination_port.to_be_bytes());
-        fixed[4..6].copy_from_slice(&len.to_be_bytes());
+        fixed[4..6].copy_from_slice(&self.length.unwrap_or_else(|| low_u16(len)).to_be_bytes());
         fixed[6..].fill(0);
         let sum = self.checksum.unwrap_or_else(|| {
+            let sum = pseudo_header
+                .sum(Protocol::UDP, len)
+                .add_bytes(fixed)
+                .add_bytes(payload);
             // Zero would say that there is none: its other form stands in. RFC 768.
-            match pseudo_header.checksum(Protocol::UDP, segment) {
+            match sum.finish() {
                 0 => 0xffff,
                 sum => sum,
             }
         });
-        segment[6..8].copy_from_slice(&sum.to_be_bytes());
+        fixed[6..].copy_from_slice(&sum.to_be_bytes());
     }
 }

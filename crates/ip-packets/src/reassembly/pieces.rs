@@ -56,7 +56,7 @@ impl<'a> Piece<'a> {
 
     fn of_v6(packet: &Ipv6Packet<'a>) -> Option<Self> {
         let fragment = packet.fragment()?;
-        let cut = packet.chain().before_fragment()?;
+        let cut = packet.walk().cut_before_fragment()?;
         let (head, rest) = packet.as_bytes().split_at_checked(cut.offset)?;
         let (header, payload) = rest.split_first_chunk::<FRAGMENT_HEADER_LEN>()?;
         Some(Self {
