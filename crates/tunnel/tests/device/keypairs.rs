@@ -1,0 +1,199 @@
+//! The life of keypairs: confirmation, renewal, expiry, wiping.
+
+use wirecraft_tunnel::{Event, ReceiveError, Received};
+
+use crate::world::{ALICE, BOB, Kind, World, milliseconds, numbered, packet, seconds};
+
+#[test]
+fn a_responder_does_not_send_before_the_key_is_confirmed() {
+    let mut world = World::pair();
+    world.start_handshake(ALICE, BOB);
+    let initiation = world.intercept_one();
+    world.deliver_and_process(&initiation).unwrap();
+    let response = world.intercept_one();
+
+    world.send_batch(BOB, &[numbered(BOB, ALICE, 1), numbered(BOB, ALICE, 2)]);
+    assert_eq!(world.status(BOB, ALICE).staged, 2);
+    assert!(!world.status(BOB, ALICE).has_session);
+    assert!(world.intercept().is_empty());
+
+    world.deliver_and_process(&response).unwrap();
+    world.settle();
+    let expected = [numbered(BOB, ALICE, 1), numbered(BOB, ALICE, 2)];
+    assert_eq!(world.take_delivered(ALICE), expected);
+}
+
+#[test]
+fn an_initiator_with_nothing_to_send_confirms_by_a_keepalive() {
+    let mut world = World::pair();
+
+    world.handshake(ALICE, BOB);
+
+    assert_eq!(world.kinds_sent(ALICE), [Kind::Initiation, Kind::Keepalive]);
+}
+
+#[test]
+fn forged_data_does_not_confirm_a_key() {
+    let mut world = World::pair();
+    world.start_handshake(ALICE, BOB);
+    let initiation = world.intercept_one();
+    world.deliver_and_process(&initiation).unwrap();
+    let response = world.intercept_one();
+    world.send(BOB, &packet(BOB, ALICE, b"staged"));
+    world.deliver_and_process(&response).unwrap();
+    let confirmation = world.intercept_one();
+
+    let mut forged = confirmation.clone();
+    forged.bytes[20] ^= 1;
+    assert_eq!(world.deliver(&forged), Err(ReceiveError::InvalidTag));
+    assert_eq!(world.status(BOB, ALICE).staged, 1);
+
+    world.deliver(&confirmation).unwrap();
+    assert_eq!(world.status(BOB, ALICE).staged, 0);
+}
+
+#[test]
+fn the_initiator_renews_the_key_at_120_s_of_sending_and_nothing_is_lost() {
+    let mut world = World::pair_with_session();
+    let mut sent = [Vec::new(), Vec::new()];
+
+    for number in 0..4000 {
+        for (from, to) in [(ALICE, BOB), (BOB, ALICE)] {
+            let packet = numbered(from, to, number);
+            world.send(from, &packet);
+            sent[to].push(packet);
+        }
+        world.advance(milliseconds(100));
+    }
+
+    assert_eq!(world.take_delivered(ALICE), sent[ALICE]);
+    assert_eq!(world.take_delivered(BOB), sent[BOB]);
+    let initiations = world.times_sent(ALICE, Kind::Initiation);
+    assert_eq!(initiations, [0, 120, 240, 360].map(seconds));
+}
+
+#[test]
+fn the_responder_never_renews_the_key_because_of_its_age() {
+    let mut world = World::pair_with_session();
+
+    for number in 0..1000 {
+        world.send(BOB, &numbered(BOB, ALICE, number));
+        world.send(ALICE, &numbered(ALICE, BOB, number));
+        world.advance(seconds(1));
+    }
+
+    assert_eq!(world.times_sent(BOB, Kind::Initiation), []);
+    assert_eq!(world.take_delivered(ALICE).len(), 1000);
+}
+
+#[test]
+fn what_was_sent_under_the_old_key_arrives_after_the_renewal() {
+    let mut world = World::pair_with_session();
+    world.advance(seconds(121));
+    world.send(BOB, &packet(BOB, ALICE, b"late"));
+    let late = world.intercept_one();
+    world.send(ALICE, &packet(ALICE, BOB, b"renews"));
+    world.settle();
+    world.assert_connected(ALICE, BOB);
+
+    let outcome = world.deliver(&late);
+
+    assert!(matches!(outcome, Ok(Received::Packet { .. })));
+    assert_eq!(world.times_sent(ALICE, Kind::Initiation).len(), 2);
+}
+
+#[test]
+fn an_initiator_that_only_receives_renews_the_key_once_at_165_s() {
+    let mut world = World::pair_with_session();
+    let alice = world.peer(BOB, ALICE);
+    let enable = world.change(BOB, |device, now| {
+        device.set_persistent_keepalive(now, alice, Some(seconds(1)))
+    });
+    enable.unwrap();
+
+    world.advance(seconds(400));
+
+    let initiations = world.times_sent(ALICE, Kind::Initiation);
+    assert_eq!(initiations, [0, 165, 330].map(seconds));
+    assert_eq!(world.times_sent(BOB, Kind::Initiation), []);
+}
+
+#[test]
+fn a_packet_sent_at_179_s_arrives() {
+    let mut world = World::pair_with_session();
+    world.advance(milliseconds(179_900));
+
+    world.send(BOB, &packet(BOB, ALICE, b"just in time"));
+    world.settle();
+
+    assert_eq!(
+        world.take_delivered(ALICE),
+        [packet(BOB, ALICE, b"just in time")]
+    );
+    assert_eq!(world.times_sent(BOB, Kind::Initiation), []);
+}
+
+#[test]
+fn at_180_s_a_packet_waits_for_a_new_session_and_then_arrives() {
+    for (from, to) in [(ALICE, BOB), (BOB, ALICE)] {
+        let mut world = World::pair_with_session();
+        world.advance(seconds(180));
+        assert!(!world.status(from, to).has_session);
+
+        world.send(from, &packet(from, to, b"hello"));
+        assert_eq!(world.status(from, to).staged, 1);
+        world.settle();
+
+        assert_eq!(world.take_delivered(to), [packet(from, to, b"hello")]);
+        assert_eq!(
+            world.times_sent(from, Kind::Initiation).last(),
+            Some(&seconds(180))
+        );
+    }
+}
+
+#[test]
+fn data_that_comes_at_180_s_is_refused() {
+    let mut world = World::pair_with_session();
+    world.send(ALICE, &packet(ALICE, BOB, b"slow"));
+    let slow = world.intercept_one();
+
+    world.advance(milliseconds(179_999));
+    world.lose(|_| true);
+    world.advance(milliseconds(1));
+
+    assert_eq!(world.deliver(&slow), Err(ReceiveError::KeypairExpired));
+}
+
+#[test]
+fn keys_are_wiped_540_s_after_the_handshake() {
+    let mut world = World::pair_with_session();
+    world.send(ALICE, &packet(ALICE, BOB, b"kept back"));
+    let kept_back = world.intercept_one();
+    // Alice falls silent, so nothing renews the session.
+    world.lose(|_| true);
+    let (bob, alice) = (world.peer(ALICE, BOB), world.peer(BOB, ALICE));
+
+    world.advance(milliseconds(539_999));
+    assert_eq!(world.deliver(&kept_back), Err(ReceiveError::KeypairExpired));
+    world.advance(milliseconds(1));
+
+    assert_eq!(world.deliver(&kept_back), Err(ReceiveError::UnknownIndex));
+    let expired = Event::SessionExpired { peer: alice };
+    assert_eq!(world.times_of(BOB, expired), [seconds(540)]);
+    let expired = Event::SessionExpired { peer: bob };
+    assert_eq!(world.times_of(ALICE, expired), [seconds(540)]);
+}
+
+#[test]
+fn the_index_of_a_removed_peer_is_unknown() {
+    let mut world = World::pair_with_session();
+    world.send(ALICE, &packet(ALICE, BOB, b"hello"));
+    let data = world.intercept_one();
+    let alice = world.peer(BOB, ALICE);
+
+    assert!(world.device(BOB).remove_peer(alice));
+
+    assert_eq!(world.deliver(&data), Err(ReceiveError::UnknownIndex));
+    assert_eq!(world.hosts[BOB].device.peer_status(world.now, alice), None);
+}

@@ -1,0 +1,13 @@
+//! What whole devices do, on a simulated network and a clock that moves only when told.
+
+mod configuration;
+mod cookies;
+mod data;
+mod handshake;
+mod hostile;
+mod keypairs;
+mod raw_peer;
+mod roaming;
+mod routing;
+mod timers;
+mod world;
