@@ -107,6 +107,8 @@ impl<R: CryptoRng> Device<R> {
 
     /// Changes a peer's persistent keepalive interval; switched on, it begins with one at once.
     ///
+    /// An interval of zero is none, as in configuration files.
+    ///
     /// # Errors
     /// [`ConfigureError::UnknownPeer`].
     pub fn set_persistent_keepalive(

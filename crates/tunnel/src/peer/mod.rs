@@ -187,6 +187,7 @@ impl Peer {
         interval: Option<Duration>,
         shared: &mut Shared<impl CryptoRng>,
     ) {
+        let interval = interval.filter(|interval| !interval.is_zero());
         let began = self.persistent_keepalive.is_none() && interval.is_some();
         self.persistent_keepalive = interval;
         self.timers

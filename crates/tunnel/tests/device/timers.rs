@@ -268,6 +268,17 @@ fn a_persistent_keepalive_that_is_switched_off_is_not_sent() {
 }
 
 #[test]
+fn a_persistent_keepalive_interval_of_zero_switches_it_off() {
+    let mut world = World::pair_with_session();
+
+    set_persistent_keepalive(&mut world, BOB, ALICE, Duration::ZERO);
+    world.advance(seconds(100));
+
+    assert_eq!(world.times_sent(BOB, Kind::Keepalive), []);
+    assert_eq!(world.status(BOB, ALICE).persistent_keepalive, None);
+}
+
+#[test]
 fn a_responder_with_packets_to_send_begins_a_handshake_if_its_own_is_not_confirmed() {
     let mut world = World::pair();
     world.start_handshake(ALICE, BOB);
