@@ -34,23 +34,30 @@ impl Peer {
     /// not duel (`send.c:wg_packet_send_queued_handshake_initiation`).
     pub(crate) fn start_handshake(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
         self.attempt_began_at = Some(now);
-        let allowed_at = self
-            .initiation_sent_at
-            .map(|sent_at| sent_at + REKEY_TIMEOUT);
-        match allowed_at {
-            Some(allowed_at) if now < allowed_at => {
-                if !self.staging.is_empty() {
-                    let jitter = shared.jitter();
-                    self.timers.initiation_deferred(allowed_at, jitter);
-                }
-            }
-            Some(_) | None => self.send_initiation(now, shared),
+        match self.initiation_barred_until(now) {
+            Some(_) if self.staging.is_empty() => {}
+            Some(until) => self.timers.initiation_deferred(until, shared.jitter()),
+            None => self.send_initiation(now, shared),
         }
         self.reschedule(shared);
     }
 
+    /// Repeats an initiation that was not answered, as soon as it may be.
+    pub(super) fn repeat_initiation(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+        match self.initiation_barred_until(now) {
+            Some(until) => self.timers.initiation_deferred(until, shared.jitter()),
+            None => self.send_initiation(now, shared),
+        }
+    }
+
+    /// Until when no initiation may be sent, if none may be at `now`.
+    fn initiation_barred_until(&self, now: Instant) -> Option<Instant> {
+        let until = self.handshake_sent_at? + REKEY_TIMEOUT;
+        (now < until).then_some(until)
+    }
+
     /// Sends an initiation in place of the one that waits for an answer, if any.
-    pub(super) fn send_initiation(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+    fn send_initiation(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
         self.forget_local_address();
         let Some(destination) = self.destination(Ecn::NotEct) else {
             return;
@@ -70,7 +77,7 @@ impl Peer {
         self.drop_attempt(shared);
         self.attempt = Some(attempt);
         self.newest_timestamp_sent = Some(timestamp);
-        self.initiation_sent_at = Some(now);
+        self.handshake_sent_at = Some(now);
         let datagram = message.as_bytes().to_vec();
         shared.transmits.push_back(Transmit {
             destination,
@@ -147,7 +154,7 @@ impl Peer {
             kind: TransmitKind::Handshake,
             datagram,
         });
-        self.initiation_sent_at = Some(now);
+        self.handshake_sent_at = Some(now);
         self.traffic.sent_len += RESPONSE_LEN as u64;
         self.timers
             .authenticated_sent(now, self.persistent_keepalive);

@@ -42,7 +42,8 @@ pub(crate) struct Peer {
     heard_at: Option<SocketAddr>,
     attempt: Option<AwaitingResponse>,
     attempt_began_at: Option<Instant>,
-    initiation_sent_at: Option<Instant>,
+    /// When an initiation or a response was last sent.
+    handshake_sent_at: Option<Instant>,
     initiation_accepted_at: Option<Instant>,
     newest_timestamp_received: Option<Tai64N>,
     newest_timestamp_sent: Option<Tai64N>,
@@ -93,7 +94,7 @@ impl Peer {
             heard_at: None,
             attempt: None,
             attempt_began_at: None,
-            initiation_sent_at: None,
+            handshake_sent_at: None,
             initiation_accepted_at: None,
             newest_timestamp_received: None,
             newest_timestamp_sent: None,
@@ -207,7 +208,7 @@ impl Peer {
         self.remote = local.and_then(|local| RemoteStatic::new(local, self.public_key).ok());
         self.drop_attempt(shared);
         self.keypairs.retire();
-        self.initiation_sent_at = None;
+        self.handshake_sent_at = None;
     }
 
     /// Lets go of everything that other tables hold for this peer.

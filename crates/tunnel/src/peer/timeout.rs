@@ -28,7 +28,7 @@ impl Peer {
     fn retransmit_handshake(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
         let began_at = *self.attempt_began_at.get_or_insert(now);
         if now.since(began_at) < REKEY_ATTEMPT_TIME {
-            self.send_initiation(now, shared);
+            self.repeat_initiation(now, shared);
             return;
         }
         self.attempt_began_at = None;

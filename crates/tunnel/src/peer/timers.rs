@@ -116,7 +116,8 @@ impl Timers {
         self.retransmit_handshake = Some(now + REKEY_TIMEOUT + jitter);
     }
 
-    /// An initiation was wanted sooner after another than is allowed: it is sent when it may be.
+    /// An initiation was wanted sooner after a handshake message than is allowed: it is sent when it
+    /// may be.
     pub(crate) fn initiation_deferred(&mut self, until: Instant, jitter: Duration) {
         if self.retransmit_handshake.is_none() {
             self.retransmit_handshake = Some(until + jitter);

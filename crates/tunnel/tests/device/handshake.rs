@@ -349,6 +349,25 @@ fn an_initiation_is_sent_at_most_every_5_s_whatever_the_trigger() {
 }
 
 #[test]
+fn no_initiation_is_sent_within_5_s_of_a_response() {
+    let mut world = World::pair();
+    world.send(ALICE, &packet(ALICE, BOB, b"hello"));
+    world.intercept_one();
+    world.advance(seconds(3));
+    world.start_handshake(BOB, ALICE);
+    let initiation = world.intercept_one();
+    world.deliver_and_process(&initiation).unwrap();
+    assert_eq!(world.times_sent(ALICE, Kind::Response), [seconds(3)]);
+
+    world.lose(|_| true);
+    world.advance(seconds(10));
+
+    let next = world.times_sent(ALICE, Kind::Initiation)[1];
+    assert!(next >= seconds(8), "{next:?}");
+    assert!(next <= seconds(8) + milliseconds(333), "{next:?}");
+}
+
+#[test]
 fn every_handshake_message_has_a_sender_index_of_its_own() {
     let mut world = World::pair();
     for _ in 0..50 {
