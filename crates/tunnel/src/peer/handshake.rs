@@ -230,7 +230,11 @@ impl Peer {
     }
 
     /// Both sides are known to have the keys of the current keypair.
+    ///
+    /// An attempt of our own that the peer's handshake overtook ends here: nothing bounds how late a
+    /// response to it might come, and its keypair would push out a newer one.
     pub(super) fn session_confirmed(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+        self.drop_attempt(shared);
         self.timers.session_confirmed();
         self.attempt_began_at = None;
         self.late_rekey_started = false;

@@ -197,3 +197,21 @@ fn the_index_of_a_removed_peer_is_unknown() {
     assert_eq!(world.deliver(&data), Err(ReceiveError::UnknownIndex));
     assert_eq!(world.hosts[BOB].device.peer_status(world.now, alice), None);
 }
+
+#[test]
+fn an_attempt_that_the_peers_own_handshake_overtook_is_dropped() {
+    let mut world = World::pair();
+    world.start_handshake(ALICE, BOB);
+    let overtaken = world.intercept_one();
+    world.deliver_and_process(&overtaken).unwrap();
+    let withheld = world.intercept_one();
+    world.advance(seconds(5));
+    world.handshake(BOB, ALICE);
+    world.assert_connected(ALICE, BOB);
+
+    world.deliver_and_process(&withheld).unwrap();
+
+    assert_eq!(world.counters(ALICE).unknown_index, 1);
+    world.settle();
+    world.assert_connected(ALICE, BOB);
+}
