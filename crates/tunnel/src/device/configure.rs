@@ -36,8 +36,13 @@ impl<R: CryptoRng> Device<R> {
     /// Changes the private key, or takes it away.
     ///
     /// Sessions made with another key end: what is on the way may still arrive, nothing more is sent
-    /// in them. A peer with the public key that is now our own is removed.
+    /// in them. A peer with the public key that is now our own is removed. The key that is set
+    /// already changes nothing.
     pub fn set_private_key(&mut self, private_key: Option<PrivateKey>) {
+        let former = self.shared.local.as_ref().map(LocalStatic::private_key);
+        if former == private_key.as_ref() {
+            return;
+        }
         self.shared.local = private_key.map(LocalStatic::new);
         if let Some(own) = self.public_key().and_then(|key| self.peers.id_of(&key)) {
             self.remove_peer(own);

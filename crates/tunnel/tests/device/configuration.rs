@@ -90,6 +90,21 @@ fn a_new_private_key_ends_the_attempt_under_way_and_may_start_another_at_once() 
 }
 
 #[test]
+fn setting_the_private_key_that_is_set_keeps_sessions_and_attempts() {
+    let mut world = World::pair_with_session();
+    let key = world.hosts[ALICE].key.clone();
+    world.advance(seconds(10));
+    world.start_handshake(ALICE, BOB);
+
+    world.device(ALICE).set_private_key(Some(key));
+
+    assert!(world.status(ALICE, BOB).has_session);
+    world.settle();
+    assert_eq!(world.counters(ALICE).responses_received, 2);
+    world.assert_connected(ALICE, BOB);
+}
+
+#[test]
 fn a_new_preshared_key_takes_effect_on_the_next_handshake() {
     let mut world = World::pair_with_session();
     let preshared_key = PresharedKey::from_bytes([9; 32]);
