@@ -85,8 +85,11 @@ impl Bucket {
 }
 
 /// An IPv4 address, or the first 64 bits of an IPv6 address: two families that cannot collide.
+///
+/// What a dual-stack socket shows as `::ffff:192.0.2.1` is an IPv4 address: taken by /64, all of them
+/// would be one source.
 fn source_key(source: IpAddr) -> u128 {
-    match source {
+    match source.to_canonical() {
         IpAddr::V4(address) => u128::from(address.to_bits()),
         IpAddr::V6(address) => address.to_bits() >> 64 << 64 | 1 << 63,
     }

@@ -309,6 +309,18 @@ fn a_source_with_a_cookie_is_let_in_5_times_at_once_and_20_times_a_second() {
 }
 
 #[test]
+fn v4_sources_seen_through_a_v6_socket_are_limited_one_by_one() {
+    let mut world = World::pair();
+    let mut peer = flood(&mut world, BOB);
+    for number in 1..=20 {
+        let at = socket(&format!("[::ffff:192.0.2.{number}]:5"));
+        let cookie = cookie_for(&mut world, &mut peer, at);
+        let (message, _) = peer.hollow_initiation(Some(&cookie));
+        assert_eq!(world.deliver(&message), Ok(Received::Handled), "{at}");
+    }
+}
+
+#[test]
 fn the_endpoint_of_a_peer_needs_no_cookie_and_is_served_first() {
     let mut world = World::pair_with_session();
     world.advance(seconds(10));
