@@ -192,6 +192,12 @@ impl Arena {
         &self.bytes[start..start + slot.packet_len]
     }
 
+    /// The number of the first packet that was not sent yet; those before it were.
+    pub(crate) fn first_unsent(&self) -> usize {
+        let is_sent = |slot: &Slot| !matches!(slot.outcome, Outcome::Unsent);
+        self.slots.partition_point(is_sent)
+    }
+
     pub(crate) fn set_outcome(&mut self, number: usize, outcome: Outcome) {
         self.slots[number].outcome = outcome;
     }

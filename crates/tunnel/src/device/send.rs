@@ -10,7 +10,7 @@ use crate::errors::{ArenaFull, SendError};
 use crate::peer_id::PeerId;
 
 impl<R: CryptoRng> Device<R> {
-    /// Seals every packet of the arena where it lies.
+    /// Seals every packet of the arena where it lies, if it was not sent before.
     ///
     /// Afterwards [`Arena::runs`] holds what is to be sent and [`Arena::failures`] what could not be.
     /// Packets of peers without a session are copied aside, at most 128 a peer, and a handshake is
@@ -18,7 +18,7 @@ impl<R: CryptoRng> Device<R> {
     ///
     /// Source: WireGuard whitepaper §5.4.6; Linux `send.c:wg_packet_send_staged_packets`.
     pub fn send_batch(&mut self, now: Instant, arena: &mut Arena) {
-        let mut start = 0;
+        let mut start = arena.first_unsent();
         while start < arena.len() {
             let routed = self.route_slot(arena, start);
             let mut end = start + 1;

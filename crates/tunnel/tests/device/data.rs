@@ -383,6 +383,27 @@ fn a_batch_larger_than_any_that_is_sealed_at_once_arrives_whole() {
 }
 
 #[test]
+fn packets_of_an_arena_are_sealed_once_however_often_it_is_sent() {
+    let mut world = World::pair_with_session();
+    let mut arena = Arena::new(1 << 16, MTU);
+    let now = world.now;
+    arena.push(&numbered(ALICE, BOB, 1)).unwrap();
+    world.device(ALICE).send_batch(now, &mut arena);
+    arena.push(&numbered(ALICE, BOB, 2)).unwrap();
+    world.device(ALICE).send_batch(now, &mut arena);
+
+    assert_eq!(world.counters(ALICE).packets_sent, 2);
+    assert_eq!(arena.failures().count(), 0);
+    let run = arena.runs().next().unwrap();
+    for segment in run.bytes.chunks(run.segment_len) {
+        let mut bytes = segment.to_vec();
+        let mut datagram = Datagram::new(address(ALICE), &mut bytes);
+        let outcome = world.device(BOB).receive(now, &mut datagram);
+        assert!(matches!(outcome, Ok(Received::Packet { .. })));
+    }
+}
+
+#[test]
 fn ten_pings_are_counted_as_wg_show_would() {
     let mut world = World::pair();
     let ping = packet(ALICE, BOB, &[0; 84 - 28]);
