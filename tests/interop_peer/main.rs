@@ -3,6 +3,8 @@
 //! ```text
 //! interop-peer host-services              services on all addresses of this host
 //! interop-peer host-client TARGETS        checks, by sockets of this host
+//! interop-peer serve CONF                 services on all addresses of a tunnel of wirecraft
+//! interop-peer client CONF TARGETS        checks, by sockets of a tunnel of wirecraft
 //! ```
 //!
 //! `TARGETS` is one or more of `--target ADDRESS [--udp-echo LEN,LEN..] [--tcp-echo BYTES]
@@ -22,11 +24,15 @@ mod network;
 mod pattern;
 mod services;
 mod targets;
+mod tunnel;
 
 use anyhow::{Result, bail};
 use host::HostNetwork;
 use std::process::ExitCode;
+use targets::Target;
 use tokio::task::LocalSet;
+use tunnel::InsideTunnel;
+use wirecraft::{Config, Tunnel};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -43,14 +49,30 @@ async fn main() -> ExitCode {
 
 /// Does what the arguments say; answers whether all checks held.
 async fn run(arguments: &[String]) -> Result<bool> {
-    let Some((mode, rest)) = arguments.split_first() else {
-        bail!("no mode given");
-    };
-    match mode.as_str() {
-        "host-services" => services::offer(&HostNetwork, || println!("ready"))
-            .await
-            .map(|()| true),
-        "host-client" => checks::run(&HostNetwork, targets::parse(rest)?).await,
-        other => bail!("no mode {other}"),
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["host-services"] => services::offer(&HostNetwork, ready).await.map(|()| true),
+        ["host-client", targets @ ..] => checks::run(&HostNetwork, targets::parse(targets)?).await,
+        ["serve", config] => serve(config).await.map(|()| true),
+        ["client", config, targets @ ..] => client(config, targets::parse(targets)?).await,
+        _ => bail!("no such mode; the source says which there are"),
     }
+}
+
+/// Waits inside a tunnel for who comes; calls every peer whose endpoint the configuration has.
+async fn serve(config: &str) -> Result<()> {
+    let tunnel = Tunnel::listen(Config::load(config)?).await?;
+    services::offer(&InsideTunnel(tunnel), ready).await
+}
+
+async fn client(config: &str, targets: Vec<Target>) -> Result<bool> {
+    let tunnel = Tunnel::connect(Config::load(config)?).await?;
+    let all_held = checks::run(&InsideTunnel(tunnel.clone()), targets).await?;
+    tunnel.close().await?;
+    Ok(all_held)
+}
+
+/// Tells the harness that the services can be reached.
+fn ready() {
+    println!("ready");
 }

@@ -28,9 +28,9 @@ pub(crate) enum Check {
 ///
 /// # Errors
 /// When an option is unknown, stands before the first target or has a wrong value.
-pub(crate) fn parse(arguments: &[String]) -> Result<Vec<Target>> {
+pub(crate) fn parse(arguments: &[&str]) -> Result<Vec<Target>> {
     let mut targets: Vec<Target> = Vec::new();
-    let mut rest = arguments.iter();
+    let mut rest = arguments.iter().copied();
     while let Some(option) = rest.next() {
         let value = rest
             .next()
@@ -43,7 +43,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Vec<Target>> {
             continue;
         }
         let target = targets.last_mut().context("--target ADDRESS comes first")?;
-        match option.as_str() {
+        match option {
             "--udp-echo" => {
                 for len in value.split(',') {
                     target.checks.push(Check::UdpEcho(number(option, len)?));
@@ -68,8 +68,8 @@ fn number<T: FromStr>(option: &str, text: &str) -> Result<T> {
 mod tests {
     use super::{Check, Target, parse};
 
-    fn words(line: &str) -> Vec<String> {
-        line.split(' ').map(str::to_owned).collect()
+    fn words(line: &str) -> Vec<&str> {
+        line.split(' ').collect()
     }
 
     #[test]
