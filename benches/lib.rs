@@ -1,4 +1,5 @@
 //! Benchmarks of the whole, rivals beside: each side as a pair of endpoints in one thread.
+#![forbid(unsafe_code)]
 
 mod boringtun_pair;
 mod wirecraft_pair;
