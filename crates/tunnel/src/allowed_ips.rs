@@ -75,7 +75,7 @@ trait Bits: Copy + Eq {
     const WIDTH: u8;
 
     fn common_len(self, other: Self) -> u8;
-    fn bit(self, position: u8) -> usize;
+    fn bit(self, position: u8) -> Side;
     fn truncated(self, len: u8) -> Self;
 }
 
@@ -89,8 +89,11 @@ macro_rules! impl_bits {
                 (self ^ other).leading_zeros() as u8
             }
 
-            fn bit(self, position: u8) -> usize {
-                usize::from(self >> (Self::WIDTH - 1 - position) & 1 == 1)
+            fn bit(self, position: u8) -> Side {
+                match self >> (Self::WIDTH - 1 - position) & 1 {
+                    0 => Side::Zero,
+                    _ => Side::One,
+                }
             }
 
             fn truncated(self, len: u8) -> Self {
@@ -106,11 +109,36 @@ macro_rules! impl_bits {
 impl_bits!(u32, 32);
 impl_bits!(u128, 128);
 
+/// The value of the bit by which two children differ.
+#[derive(Clone, Copy)]
+enum Side {
+    Zero,
+    One,
+}
+
 struct Node<B, T> {
     bits: B,
     len: u8,
     owner: Option<T>,
     children: [Link; 2],
+}
+
+impl<B, T> Node<B, T> {
+    const fn child(&self, side: Side) -> Link {
+        let [zero, one] = self.children;
+        match side {
+            Side::Zero => zero,
+            Side::One => one,
+        }
+    }
+
+    const fn child_mut(&mut self, side: Side) -> &mut Link {
+        let [zero, one] = &mut self.children;
+        match side {
+            Side::Zero => zero,
+            Side::One => one,
+        }
+    }
 }
 
 /// The position of a node, or none.
@@ -140,7 +168,7 @@ struct Trie<B, T> {
 #[derive(Clone, Copy)]
 enum Holder {
     Root,
-    Child { parent: Link, side: usize },
+    Child { parent: Link, side: Side },
 }
 
 impl<B: Bits, T: Copy + PartialEq> Trie<B, T> {
@@ -163,7 +191,7 @@ impl<B: Bits, T: Copy + PartialEq> Trie<B, T> {
             if node.len == B::WIDTH {
                 break;
             }
-            link = node.children[address.bit(node.len)];
+            link = node.child(address.bit(node.len));
         }
         best
     }
@@ -213,7 +241,7 @@ impl<B: Bits, T: Copy + PartialEq> Trie<B, T> {
                 break;
             }
             let side = bits.bit(node.len);
-            (holder, link) = (Holder::Child { parent: link, side }, node.children[side]);
+            (holder, link) = (Holder::Child { parent: link, side }, node.child(side));
         }
         (holder, link)
     }
@@ -226,34 +254,35 @@ impl<B: Bits, T: Copy + PartialEq> Trie<B, T> {
         }
         let owner = node.owner.take()?;
         self.prune(holder, link);
-        if let Holder::Child { parent, .. } = holder {
-            let parent_holder = self.holder_of(parent);
-            self.prune(parent_holder, parent);
+        if let Holder::Child { parent, .. } = holder
+            && let Some(above) = self.nodes.get(parent.position())
+        {
+            let (holder, _) = self.descend(above.bits, above.len);
+            self.prune(holder, parent);
         }
         Some(owner)
     }
 
     /// Takes the node at `link` out if it has no owner and does not branch.
     fn prune(&mut self, holder: Holder, link: Link) {
-        let node = &self.nodes[link.position()];
+        let Some(node) = self.nodes.get_mut(link.position()) else {
+            return;
+        };
         let (None, [Link::NONE, heir] | [heir, Link::NONE]) = (node.owner, node.children) else {
             return;
         };
+        node.children = [Link::NONE; 2];
         self.set(holder, heir);
-        self.nodes[link.position()].children = [Link::NONE; 2];
         self.vacant.push(link);
-    }
-
-    fn holder_of(&self, link: Link) -> Holder {
-        let node = &self.nodes[link.position()];
-        self.descend(node.bits, node.len).0
     }
 
     fn set(&mut self, holder: Holder, link: Link) {
         match holder {
             Holder::Root => self.root = link,
             Holder::Child { parent, side } => {
-                self.nodes[parent.position()].children[side] = link;
+                if let Some(node) = self.nodes.get_mut(parent.position()) {
+                    *node.child_mut(side) = link;
+                }
             }
         }
     }
@@ -265,8 +294,10 @@ impl<B: Bits, T: Copy + PartialEq> Trie<B, T> {
             owner,
             children: [Link::NONE; 2],
         };
-        if let Some(link) = self.vacant.pop() {
-            self.nodes[link.position()] = node;
+        if let Some(link) = self.vacant.pop()
+            && let Some(place) = self.nodes.get_mut(link.position())
+        {
+            *place = node;
             return link;
         }
         self.nodes.push(node);

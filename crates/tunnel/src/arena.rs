@@ -9,6 +9,7 @@
 //! each other to one destination with one length are then one send with UDP segmentation.
 
 use core::net::IpAddr;
+use core::ops::Range;
 use std::net::SocketAddr;
 
 use wirecraft_ip_packets::Ecn;
@@ -108,23 +109,21 @@ impl Arena {
     }
 
     fn append_slot(&mut self, packet_len: usize) -> Option<&mut [u8]> {
-        if self.slots.len() == self.slots.capacity() {
+        if self.slots.len() == self.slots.capacity() || packet_len > self.bytes.len() {
             return None;
         }
-        let padded_len = padded_len(packet_len, self.mtu);
-        let start = self.used;
-        let packet_start = start + DATA_HEADER_LEN;
-        let slot_len = DATA_HEADER_LEN + padded_len + TAG_LEN;
-        let padded = self.bytes.get_mut(start..start + slot_len)?;
-        padded[DATA_HEADER_LEN + packet_len..DATA_HEADER_LEN + padded_len].fill(0);
-        self.used += slot_len;
-        self.slots.push(Slot {
-            start,
+        let slot = Slot {
+            start: self.used,
             packet_len,
-            padded_len,
+            padded_len: padded_len(packet_len, self.mtu),
             outcome: Outcome::Unsent,
-        });
-        self.bytes.get_mut(packet_start..packet_start + packet_len)
+        };
+        let message = self.bytes.get_mut(slot.message())?;
+        self.used = slot.message().end;
+        self.slots.push(slot);
+        let (packet, padding_and_tag) = message.split_at_mut(packet_len);
+        padding_and_tag.fill(0);
+        Some(packet)
     }
 
     /// Empties the arena for the next batch.
@@ -185,11 +184,11 @@ impl Arena {
             })
     }
 
-    /// The packet of slot `number`, as long as it is not sealed.
+    /// The packet of slot `number`, as long as it is not sealed; empty if there is no such slot.
     pub(crate) fn packet(&self, number: usize) -> &[u8] {
-        let slot = &self.slots[number];
-        let start = slot.start + DATA_HEADER_LEN;
-        &self.bytes[start..start + slot.packet_len]
+        let slot = self.slots.get(number);
+        slot.and_then(|slot| self.bytes.get(slot.packet()))
+            .unwrap_or_default()
     }
 
     /// The number of the first packet that was not sent yet; those before it were.
@@ -199,15 +198,17 @@ impl Arena {
     }
 
     pub(crate) fn set_outcome(&mut self, number: usize, outcome: Outcome) {
-        self.slots[number].outcome = outcome;
+        if let Some(slot) = self.slots.get_mut(number) {
+            slot.outcome = outcome;
+        }
     }
 
     /// The slots from `first` on with the bytes they lie in, for sealing in place.
     pub(crate) fn slots_mut(&mut self, first: usize, count: usize) -> SlotsMut<'_> {
-        let slots = &mut self.slots[first..first + count];
-        let start = slots.first().map_or(0, |slot| slot.start);
+        let slots = self.slots.get_mut(first..first + count).unwrap_or_default();
+        let start = slots.first().map_or(self.used, |slot| slot.start);
         SlotsMut {
-            bytes: &mut self.bytes[start..self.used],
+            bytes: self.bytes.get_mut(start..self.used).unwrap_or_default(),
             slots: slots.iter_mut(),
         }
     }
@@ -251,6 +252,17 @@ impl Slot {
         DATA_HEADER_LEN + self.padded_len + TAG_LEN
     }
 
+    /// Where the packet lies.
+    const fn packet(&self) -> Range<usize> {
+        let start = self.start + DATA_HEADER_LEN;
+        start..start + self.packet_len
+    }
+
+    /// Where all that is sealed lies, with the room for its tag: the end of the slot.
+    const fn message(&self) -> Range<usize> {
+        self.start + DATA_HEADER_LEN..self.start + self.datagram_len()
+    }
+
     const fn destination(&self) -> Option<Destination> {
         match self.outcome {
             Outcome::Sealed(destination) => Some(destination),
@@ -273,22 +285,22 @@ impl<'a> Iterator for Runs<'a> {
             .slots
             .iter()
             .position(|slot| slot.destination().is_some())?;
-        let slots = &self.slots[skipped..];
-        let (first, destination) = (slots[0], slots[0].destination()?);
-        let count = run_len(slots, destination);
-        let last = slots[count - 1];
-        self.slots = &slots[count..];
+        let (_, slots) = self.slots.split_at(skipped);
+        let first = slots.first()?;
+        let (destination, segment_len) = (first.destination()?, first.datagram_len());
+        let (run, rest) = slots.split_at(run_len(slots, destination, segment_len));
+        self.slots = rest;
+        let end = run.last()?.message().end;
         Some(DatagramRun {
             destination,
-            bytes: &self.bytes[first.start..last.start + last.datagram_len()],
-            segment_len: first.datagram_len(),
+            bytes: self.bytes.get(first.start..end)?,
+            segment_len,
         })
     }
 }
 
-/// How many of `slots`, from the first on, one segmented send can carry.
-fn run_len(slots: &[Slot], destination: Destination) -> usize {
-    let segment_len = slots[0].datagram_len();
+/// How many of `slots`, the first of which is as given, one segmented send can carry.
+fn run_len(slots: &[Slot], destination: Destination, segment_len: usize) -> usize {
     let most = (MAX_RUN_LEN / segment_len).clamp(1, MAX_SEGMENTS);
     let mut count = 1;
     for slot in slots.iter().take(most).skip(1) {
@@ -381,6 +393,16 @@ mod tests {
         assert_eq!(arena.push(&[2; 100]), Err(ArenaFull));
         assert_eq!(arena.len(), 1);
         assert_eq!(arena.packet(0), [1; 100]);
+    }
+
+    #[test]
+    fn a_packet_of_any_length_is_refused_where_it_does_not_fit() {
+        let mut arena = Arena::new(200, 1420);
+        for len in [169, 200, 201, usize::MAX - 15, usize::MAX] {
+            assert!(arena.reserve(len).is_none(), "{len}");
+        }
+        assert!(arena.is_empty());
+        assert_eq!(arena.reserve(160), Some(&mut [0; 160][..]));
     }
 
     #[test]

@@ -10,26 +10,21 @@ use crate::peer_id::PeerId;
 /// All peers of a device.
 #[derive(Default)]
 pub(crate) struct Peers {
-    places: Vec<Place>,
-    vacant: Vec<u32>,
+    slots: Vec<Option<Box<Peer>>>,
+    /// The ids that the next peers in vacant slots will have.
+    vacant: Vec<PeerId>,
     by_key: HashMap<PublicKey, PeerId>,
-}
-
-#[derive(Default)]
-struct Place {
-    generation: u32,
-    peer: Option<Box<Peer>>,
 }
 
 impl Peers {
     pub(crate) fn get(&self, id: PeerId) -> Option<&Peer> {
-        let place = self.places.get(id.slot as usize)?;
-        place.peer.as_deref().filter(|peer| peer.id == id)
+        let peer = self.slots.get(id.slot as usize)?.as_deref();
+        peer.filter(|peer| peer.id == id)
     }
 
     pub(crate) fn get_mut(&mut self, id: PeerId) -> Option<&mut Peer> {
-        let place = self.places.get_mut(id.slot as usize)?;
-        place.peer.as_deref_mut().filter(|peer| peer.id == id)
+        let peer = self.slots.get_mut(id.slot as usize)?.as_deref_mut();
+        peer.filter(|peer| peer.id == id)
     }
 
     pub(crate) fn id_of(&self, public_key: &PublicKey) -> Option<PeerId> {
@@ -37,37 +32,39 @@ impl Peers {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {
-        self.places.iter().filter_map(|place| place.peer.as_deref())
+        self.slots.iter().filter_map(|slot| slot.as_deref())
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Peer> {
-        self.places
-            .iter_mut()
-            .filter_map(|place| place.peer.as_deref_mut())
+        self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut())
     }
 
     /// Adds a peer whose public key is not in the table yet.
     pub(crate) fn insert(&mut self, public_key: PublicKey, local: Option<&LocalStatic>) -> PeerId {
-        let slot = self.vacant.pop().unwrap_or_else(|| {
-            self.places.push(Place::default());
-            u32::try_from(self.places.len() - 1).expect("fewer than 2^32 peers fit in memory")
-        });
-        let place = &mut self.places[slot as usize];
-        let id = PeerId {
-            slot,
-            generation: place.generation,
-        };
-        place.peer = Some(Box::new(Peer::new(id, public_key, local)));
+        let id = self.vacant.pop().unwrap_or_else(|| self.add_slot());
+        if let Some(slot) = self.slots.get_mut(id.slot as usize) {
+            *slot = Some(Box::new(Peer::new(id, public_key, local)));
+        }
         self.by_key.insert(public_key, id);
         id
     }
 
+    fn add_slot(&mut self) -> PeerId {
+        let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 peers fit in memory");
+        self.slots.push(None);
+        PeerId {
+            slot,
+            generation: 0,
+        }
+    }
+
     pub(crate) fn remove(&mut self, id: PeerId) -> Option<Box<Peer>> {
         self.get(id)?;
-        let place = self.places.get_mut(id.slot as usize)?;
-        let peer = place.peer.take()?;
-        place.generation = place.generation.wrapping_add(1);
-        self.vacant.push(id.slot);
+        let peer = self.slots.get_mut(id.slot as usize)?.take()?;
+        self.vacant.push(PeerId {
+            generation: id.generation.wrapping_add(1),
+            ..id
+        });
         self.by_key.remove(&peer.public_key);
         Some(peer)
     }

@@ -34,17 +34,16 @@ impl<R: CryptoRng> Device<R> {
     pub fn receive_batch(&mut self, now: Instant, datagrams: &mut [Datagram<'_>]) {
         let mut rest = datagrams;
         while let Some(first) = rest.first_mut() {
-            let count = match self.look_at(now, first) {
-                Sight::Data(index) => 1 + count_with_index(&rest[1..], index),
-                Sight::Control(outcome) => {
-                    first.outcome = outcome;
-                    self.count_outcome(first);
-                    rest = &mut rest[1..];
-                    continue;
-                }
+            let sight = self.look_at(now, first);
+            let count = match sight {
+                Sight::Data(index) => count_with_index(rest, index),
+                Sight::Control(_) => 1,
             };
             let (run, others) = rest.split_at_mut(count);
-            self.receive_data(now, run);
+            match sight {
+                Sight::Data(index) => self.receive_data(now, index, run),
+                Sight::Control(outcome) => self.conclude(run, outcome),
+            }
             rest = others;
         }
     }
@@ -101,26 +100,21 @@ impl<R: CryptoRng> Device<R> {
         Sight::Control(outcome.map(|()| Received::Handled))
     }
 
-    fn receive_data(&mut self, now: Instant, run: &mut [Datagram<'_>]) {
-        let Some(Ok(Message::Data(data))) = run.first().map(|first| Message::parse(first.bytes))
-        else {
-            return;
-        };
-        let index = data.header.receiver_index();
+    fn receive_data(&mut self, now: Instant, index: Index, run: &mut [Datagram<'_>]) {
         let owner = self.shared.indices.owner(index);
-        if let Some(peer) = owner.and_then(|id| self.peers.get_mut(id)) {
-            peer.receive_data(now, index, run, &mut self.shared);
-            return;
-        }
-        for datagram in run {
-            datagram.outcome = Err(ReceiveError::UnknownIndex);
-            self.count_outcome(datagram);
+        match owner.and_then(|id| self.peers.get_mut(id)) {
+            Some(peer) => peer.receive_data(now, index, run, &mut self.shared),
+            None => self.conclude(run, Err(ReceiveError::UnknownIndex)),
         }
     }
 
-    fn count_outcome(&mut self, datagram: &Datagram<'_>) {
-        if let Err(error) = datagram.outcome {
-            self.shared.counters.count_receive_error(error);
+    /// Gives datagrams their outcome, and counts it.
+    fn conclude(&mut self, run: &mut [Datagram<'_>], outcome: Result<Received, ReceiveError>) {
+        for datagram in run {
+            if let Err(error) = outcome {
+                self.shared.counters.count_receive_error(error);
+            }
+            datagram.outcome = outcome.clone();
         }
     }
 

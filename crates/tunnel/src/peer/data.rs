@@ -145,7 +145,8 @@ impl Peer {
         };
         let mut datagram = vec![0; DATA_MIN_LEN + padded_len(packet.len(), shared.mtu)];
         let message = write_header(keypair, counter, &mut datagram);
-        message[..packet.len()].copy_from_slice(packet);
+        let (plaintext, _) = message.split_at_mut(packet.len());
+        plaintext.copy_from_slice(packet);
         keypair.sealing.seal(counter, message);
         self.traffic.sent_len += datagram.len() as u64;
         shared.transmits.push_back(Transmit {
@@ -269,8 +270,9 @@ impl Peer {
         datagram: &mut Datagram<'_>,
         shared: &Shared<R>,
     ) -> Result<Received, ReceiveError> {
-        let end = datagram.bytes.len() - TAG_LEN;
-        let plaintext = &mut datagram.bytes[DATA_HEADER_LEN..end];
+        let end = datagram.bytes.len().saturating_sub(TAG_LEN);
+        let plaintext = datagram.bytes.get_mut(DATA_HEADER_LEN..end);
+        let plaintext = plaintext.unwrap_or_default();
         let header = ip_packets::Header::read(plaintext).map_err(ReceiveError::InnerPacket)?;
         if shared.allowed_ips.lookup(header.source) != Some(self.id) {
             return Err(ReceiveError::SourceNotAllowed {
