@@ -9,16 +9,23 @@
 //! Source: WireGuard whitepaper §6.3; Linux `noise.c:add_new_keypair`, `wg_noise_received_with_keypair`.
 
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 
 use wirecraft_noise_handshake::{OpeningKey, SealingKey, TransportKeys};
 use wirecraft_time::Instant;
 use wirecraft_wire_format::{Counter, Index};
 
 use crate::constants::{
-    REJECT_AFTER_MESSAGES, REJECT_AFTER_TIME, REKEY_AFTER_MESSAGES, REKEY_AFTER_TIME,
+    KEEPALIVE_TIMEOUT, REJECT_AFTER_MESSAGES, REJECT_AFTER_TIME, REKEY_AFTER_MESSAGES,
+    REKEY_AFTER_TIME, REKEY_TIMEOUT,
 };
 use crate::index_table::IndexTable;
 use crate::replay::ReplayWindow;
+
+/// The initiator of a keypair of this age starts a new handshake when it receives (§6.2).
+const REKEY_ON_RECEIVE_AFTER_TIME: Duration = REJECT_AFTER_TIME
+    .saturating_sub(KEEPALIVE_TIMEOUT)
+    .saturating_sub(REKEY_TIMEOUT);
 
 /// Who began the handshake that a keypair came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,6 +82,13 @@ impl Keypair {
     pub(crate) fn wants_rekey_on_send(&self, now: Instant) -> bool {
         self.counters.used() > REKEY_AFTER_MESSAGES
             || (self.role == Role::Initiator && now.since(self.created_at) >= REKEY_AFTER_TIME)
+    }
+
+    /// Whether the next packet that is received should start a new handshake: an initiator that only
+    /// receives renews the keypair before it dies (whitepaper §6.2).
+    pub(crate) fn wants_rekey_on_receive(&self, now: Instant) -> bool {
+        let is_late = now.since(self.created_at) >= REKEY_ON_RECEIVE_AFTER_TIME;
+        !self.retired && self.role == Role::Initiator && is_late
     }
 }
 

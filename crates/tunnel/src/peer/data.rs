@@ -11,11 +11,10 @@ use wirecraft_wire_format::{Counter, DATA_HEADER_LEN, DATA_MIN_LEN, DataHeader, 
 
 use super::Peer;
 use crate::arena::{Arena, Destination, Outcome, SlotMut, padded_len};
-use crate::constants::{KEEPALIVE_TIMEOUT, REJECT_AFTER_TIME, REKEY_TIMEOUT};
 use crate::datagram::{Datagram, Received};
 use crate::errors::{ReceiveError, SendError};
 use crate::event::Event;
-use crate::keypair::{Keypair, Role};
+use crate::keypair::Keypair;
 use crate::shared::{Shared, Transmit, TransmitKind};
 
 /// The most packets that are sealed or opened in one call.
@@ -228,13 +227,9 @@ impl Peer {
             .authenticated_received(now, self.persistent_keepalive);
     }
 
-    /// An initiator that only receives renews the keypair before it dies (whitepaper §6.2).
     fn rekey_on_receive(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
-        let late = REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - REKEY_TIMEOUT;
-        let is_late = |keypair: &Keypair| {
-            keypair.role == Role::Initiator && now.since(keypair.created_at) >= late
-        };
-        if !self.late_rekey_started && self.keypairs.current().is_some_and(is_late) {
+        let wants_rekey = |keypair: &Keypair| keypair.wants_rekey_on_receive(now);
+        if !self.late_rekey_started && self.keypairs.current().is_some_and(wants_rekey) {
             self.late_rekey_started = true;
             self.start_handshake(now, shared);
         }

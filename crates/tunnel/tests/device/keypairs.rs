@@ -1,5 +1,6 @@
 //! The life of keypairs: confirmation, renewal, expiry, wiping.
 
+use wirecraft_noise_handshake::PrivateKey;
 use wirecraft_tunnel::{Event, ReceiveError, Received};
 
 use crate::world::{ALICE, BOB, Kind, World, milliseconds, numbered, packet, seconds};
@@ -116,6 +117,23 @@ fn an_initiator_that_only_receives_renews_the_key_once_at_165_s() {
     let initiations = world.times_sent(ALICE, Kind::Initiation);
     assert_eq!(initiations, [0, 165, 330].map(seconds));
     assert_eq!(world.times_sent(BOB, Kind::Initiation), []);
+}
+
+#[test]
+fn a_session_of_a_former_private_key_is_not_renewed() {
+    let mut world = World::pair_with_session();
+    let alice = world.peer(BOB, ALICE);
+    let enable = world.change(BOB, |device, now| {
+        device.set_persistent_keepalive(now, alice, Some(seconds(1)))
+    });
+    enable.unwrap();
+    let key = PrivateKey::generate(&mut world.rng);
+
+    world.device(ALICE).set_private_key(Some(key));
+    world.advance(seconds(179));
+
+    assert!(world.counters(ALICE).keepalives_received > 170);
+    assert_eq!(world.times_sent(ALICE, Kind::Initiation).len(), 1);
 }
 
 #[test]
