@@ -13,6 +13,7 @@ mod endpoints;
 mod events;
 mod icmp;
 mod raw;
+mod scan;
 mod socket_error;
 mod stack;
 mod status;
@@ -28,6 +29,7 @@ pub use endpoints::EndpointError;
 pub use events::Events;
 pub use icmp::{PingOptions, Pinger};
 pub use raw::RawSocket;
+pub use scan::{RunningScan, TunnelScanError};
 pub use socket_error::SocketError;
 pub use stack::{Stack, StackConfig, StackCounters, StackHandle};
 pub use status::TunnelStatus;
@@ -41,7 +43,12 @@ pub use wirecraft_net::{
     BindError, Clock, DriverGone as TunnelClosed, SocketCounters, SystemEntropy,
 };
 pub use wirecraft_netstack::{
-    Binding, EchoError, EchoReply, Filter, PortError, RawError, TcpError, UdpError, Unreachable,
+    Binding, EchoError, EchoReply, Filter, PortError, RawConfig, RawError, TcpError, UdpError,
+    Unreachable,
 };
 pub use wirecraft_noise_handshake::{KeyError, KeyText, PresharedKey, PrivateKey, PublicKey};
+pub use wirecraft_scan::{
+    AddressRange, Finding, PortState, Reason, ScanConfig, Target as ScanTarget, TargetError,
+    Targets,
+};
 pub use wirecraft_tunnel::{ConfigureError, Counters, Event, PeerId, PeerStatus, Traffic};

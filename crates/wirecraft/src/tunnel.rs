@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ipnet::IpNet;
 use tokio::task::JoinSet;
 use wirecraft_net::{DriverGone, DriverHandle};
-use wirecraft_netstack::{Binding, EchoReply, Filter};
+use wirecraft_netstack::{Binding, EchoReply, Filter, RawConfig};
 use wirecraft_noise_handshake::PublicKey;
 use wirecraft_tunnel::PeerId;
 
@@ -143,6 +143,18 @@ impl Tunnel {
     /// [`SocketError::Closed`].
     pub async fn raw(&self, filter: Filter) -> Result<RawSocket, SocketError> {
         self.parts.sockets.raw(filter).await
+    }
+
+    /// As [`raw`](Self::raw), with buffers of one's own, or claiming what it gets.
+    ///
+    /// # Errors
+    /// [`SocketError::Closed`].
+    pub async fn raw_with(
+        &self,
+        filter: Filter,
+        config: RawConfig,
+    ) -> Result<RawSocket, SocketError> {
+        self.parts.sockets.raw_with(filter, config).await
     }
 
     /// The resolver that looks names up inside the tunnel.
