@@ -44,7 +44,6 @@ pub enum DialError {
         /// The TCP port.
         port: u16,
         /// What the last attempt ended with.
-        #[source]
         reason: io::Error,
     },
 }

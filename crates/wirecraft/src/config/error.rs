@@ -12,7 +12,6 @@ use thiserror::Error;
 pub struct ConfigError {
     file: String,
     line: Option<usize>,
-    #[source]
     problem: Problem,
 }
 

@@ -4,6 +4,8 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use thiserror::Error;
 
+use super::provider::LastFault;
+
 /// A name that could not be looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -43,6 +45,14 @@ pub enum ResolveError {
         /// The name as it was asked for.
         name: String,
     },
+    /// No server can be reached.
+    #[error("{name}: the DNS server cannot be reached: {reason}")]
+    Unreachable {
+        /// The name as it was asked for.
+        name: String,
+        /// What the network said.
+        reason: String,
+    },
     /// The query could not be sent, or its answer not be read.
     #[error("{name}: {reason}")]
     Failed {
@@ -54,7 +64,7 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
-    pub(super) fn new(name: &str, error: NetError) -> Self {
+    pub(super) fn new(name: &str, error: NetError, fault: &LastFault) -> Self {
         let name = name.to_owned();
         match error {
             error if error.is_nx_domain() => Self::NoSuchName { name },
@@ -64,9 +74,13 @@ impl ResolveError {
                 name,
                 answer: answer(code),
             },
-            NetError::Io(error) => Self::Failed {
+            NetError::Io(error) => Self::Unreachable {
                 name,
                 reason: error.to_string(),
+            },
+            error @ NetError::NoConnections => Self::Unreachable {
+                name,
+                reason: fault.latest().unwrap_or_else(|| error.to_string()),
             },
             other => Self::Failed {
                 name,

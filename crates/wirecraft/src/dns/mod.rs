@@ -22,7 +22,7 @@ use hickory_resolver::proto::rr::Name;
 
 use crate::config::DnsConfig;
 use crate::network::Network;
-use provider::Provider;
+use provider::{LastFault, Provider};
 
 /// The port of name servers.
 ///
@@ -77,6 +77,7 @@ impl From<&DnsConfig> for ResolverOptions {
 pub struct Resolver<N: Network> {
     /// `None` where there is no server to ask.
     hickory: Option<hickory_resolver::Resolver<Provider<N>>>,
+    fault: LastFault,
 }
 
 impl<N: Network> Resolver<N> {
@@ -84,7 +85,10 @@ impl<N: Network> Resolver<N> {
     #[must_use]
     pub fn new(network: N, options: &ResolverOptions) -> Self {
         if options.servers.is_empty() {
-            return Self { hickory: None };
+            return Self {
+                hickory: None,
+                fault: LastFault::default(),
+            };
         }
         let servers = options
             .servers
@@ -97,8 +101,9 @@ impl<N: Network> Resolver<N> {
             .filter_map(|domain| search_domain(domain))
             .collect();
         let config = ResolverConfig::from_parts(None, search, servers);
-        let mut builder =
-            hickory_resolver::Resolver::builder_with_config(config, Provider::new(network));
+        let fault = LastFault::default();
+        let provider = Provider::new(network, fault.clone());
+        let mut builder = hickory_resolver::Resolver::builder_with_config(config, provider);
         let opts = builder.options_mut();
         opts.use_hosts_file = ResolveHosts::Never;
         opts.timeout = SERVER_TIMEOUT;
@@ -111,6 +116,7 @@ impl<N: Network> Resolver<N> {
         // Only the set-up of TLS and of trust anchors can fail, and neither is compiled in.
         Self {
             hickory: builder.build().ok(),
+            fault,
         }
     }
 
@@ -130,7 +136,7 @@ impl<N: Network> Resolver<N> {
         let found = hickory
             .lookup_ip(name)
             .await
-            .map_err(|error| ResolveError::new(host, error))?;
+            .map_err(|error| ResolveError::new(host, error, &self.fault))?;
         Ok(found.iter().collect())
     }
 
@@ -146,7 +152,7 @@ impl<N: Network> Resolver<N> {
         let lookup = hickory
             .lookup(parse_name(name)?, kind.into())
             .await
-            .map_err(|error| ResolveError::new(name, error))?;
+            .map_err(|error| ResolveError::new(name, error, &self.fault))?;
         Ok(lookup.answers().iter().map(Record::from).collect())
     }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,14 +23,38 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Provider<N> {
     network: N,
     tasks: TokioHandle,
+    fault: LastFault,
 }
 
 impl<N: Network> Provider<N> {
-    pub(super) fn new(network: N) -> Self {
+    /// Stands on `network`; what goes wrong there is kept in `fault`.
+    pub(super) fn new(network: N, fault: LastFault) -> Self {
         Self {
             network,
             tasks: TokioHandle::default(),
+            fault,
         }
+    }
+}
+
+/// The latest fault of the network, which hickory forgets on the way to its own error.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LastFault(Arc<Mutex<Option<String>>>);
+
+impl LastFault {
+    fn keep<T>(&self, outcome: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &outcome {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        }
+        outcome
+    }
+
+    /// What went wrong last, if anything ever did.
+    pub(super) fn latest(&self) -> Option<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -49,22 +74,27 @@ impl<N: Network> RuntimeProvider for Provider<N> {
         _local: Option<SocketAddr>,
         limit: Option<Duration>,
     ) -> NetworkFuture<Self::Tcp> {
-        let connecting = self.network.connect(server);
+        let (connecting, fault) = (self.network.connect(server), self.fault.clone());
         Box::pin(async move {
             let connected = timeout(limit.unwrap_or(CONNECT_TIMEOUT), connecting).await;
-            Ok(Tcp(
-                connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??
-            ))
+            let connected = connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
+            fault.keep(connected).map(Tcp)
         })
     }
 
     fn bind_udp(&self, local: SocketAddr, _server: SocketAddr) -> NetworkFuture<Self::Udp> {
-        let binding = self.network.bind(local);
-        Box::pin(async move { Ok(Udp(binding.await?)) })
+        let (binding, fault) = (self.network.bind(local), self.fault.clone());
+        Box::pin(async move {
+            let socket = fault.keep(binding.await)?;
+            Ok(Udp { socket, fault })
+        })
     }
 }
 
-pub(super) struct Udp<D>(D);
+pub(super) struct Udp<D> {
+    socket: D,
+    fault: LastFault,
+}
 
 impl<D: Datagrams> DnsUdpSocket for Udp<D> {
     type Time = TokioTime;
@@ -74,7 +104,9 @@ impl<D: Datagrams> DnsUdpSocket for Udp<D> {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        self.0.poll_recv_from(cx, buffer)
+        self.socket
+            .poll_recv_from(cx, buffer)
+            .map(|outcome| self.fault.keep(outcome))
     }
 
     fn poll_send_to(
@@ -83,7 +115,9 @@ impl<D: Datagrams> DnsUdpSocket for Udp<D> {
         datagram: &[u8],
         to: SocketAddr,
     ) -> Poll<io::Result<usize>> {
-        self.0.poll_send_to(cx, datagram, to)
+        self.socket
+            .poll_send_to(cx, datagram, to)
+            .map(|outcome| self.fault.keep(outcome))
     }
 }
 
