@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Parser};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use wirecraft::Config;
+use wirecraft::{Config, ConnectError, ConnectOptions, Tunnel};
 
 use crate::commands::Command;
 use crate::failure::Failure;
@@ -34,10 +34,16 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Verbosity {
     /// Say more on standard error; twice for details, three times for everything
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, display_order = 900)]
     verbose: u8,
     /// Say nothing but errors on standard error
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        display_order = 901
+    )]
     quiet: bool,
 }
 
@@ -106,6 +112,20 @@ impl TunnelArgs {
             }
         }
         Ok(config)
+    }
+
+    /// Brings the tunnel up and waits for the first handshake.
+    pub(crate) async fn connect(&self, config: Config) -> Result<Tunnel, Failure> {
+        let mut options = ConnectOptions::default();
+        options.handshake_timeout = self.timeout;
+        Tunnel::connect_with(config, options)
+            .await
+            .map_err(|error| match error {
+                ConnectError::NoPeers | ConnectError::Peer { .. } | ConnectError::Bind(_) => {
+                    Failure::call(error)
+                }
+                _ => Failure::network(error),
+            })
     }
 }
 

@@ -3,6 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
+use anyhow::anyhow;
+use wirecraft::SocketError;
+
 use crate::output;
 
 /// The end of a command that did not do its work.
@@ -44,12 +47,27 @@ impl Failure {
     }
 }
 
+/// A failure of the tunnel. What the configuration leaves out is wrong with the call.
+impl From<SocketError> for Failure {
+    fn from(error: SocketError) -> Self {
+        match error {
+            SocketError::NoPeer { .. } => Self::Call(anyhow!(
+                "{error} (AllowedIPs of the configuration say what goes through)"
+            )),
+            SocketError::NoSource { .. } => Self::Call(anyhow!(
+                "{error} (Address of the configuration gives it one)"
+            )),
+            _ => Self::network(error),
+        }
+    }
+}
+
 /// A failure to write results.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self::OutputClosed;
         }
-        Self::Call(anyhow::Error::new(error).context("standard output"))
+        Self::Call(anyhow!("standard output: {error}"))
     }
 }

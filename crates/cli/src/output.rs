@@ -22,7 +22,22 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 }
 
 /// Tells something on standard error, `wirecraft: ` in front.
+///
+/// The errors of the library name their causes themselves.
 pub(crate) fn remark(text: impl Display) {
     // Without a standard error there is nobody to tell.
-    let _ = writeln!(io::stderr(), "wirecraft: {text:#}");
+    let _ = writeln!(io::stderr(), "wirecraft: {text}");
+}
+
+/// Makes text from the network safe for a terminal: control characters are escaped.
+pub(crate) fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            printable.extend(character.escape_default());
+        } else {
+            printable.push(character);
+        }
+    }
+    printable
 }

@@ -4,10 +4,15 @@
 
 mod program;
 
-use program::wirecraft;
+use program::{Run, run, wirecraft};
+
+/// Runs wirecraft with `input` on standard input.
+fn run_wirecraft(arguments: &[&str], input: &str) -> Run {
+    run(wirecraft(arguments), input).unwrap()
+}
 
 fn help(command: &[&str]) -> String {
-    let run = wirecraft(&[command, &["--help"]].concat(), "");
+    let run = run_wirecraft(&[command, &["--help"]].concat(), "");
     assert_eq!((run.status, run.stderr.as_str()), (Some(0), ""));
     run.stdout
 }
@@ -23,6 +28,9 @@ fn program_explains_itself() {
       genkey  Make a private key and print it, as `wg genkey` does
       genpsk  Make a preshared key and print it, as `wg genpsk` does
       pubkey  Read a private key from standard input and print its public key, as `wg pubkey` does
+      ping    Send echo requests through the tunnel and print the replies
+      dns     Look a name up through the tunnel
+      get     Fetch an address of the web through the tunnel
       help    Print this message or the help of the given subcommand(s)
 
     Options:
@@ -88,9 +96,108 @@ fn pubkey_explains_itself() {
 }
 
 #[test]
+fn ping_explains_itself() {
+    insta::assert_snapshot!(help(&["ping"]), @r#"
+    Send echo requests through the tunnel and print the replies
+
+    Usage: wirecraft ping [OPTIONS] --config <FILE> <HOST>
+
+    Arguments:
+      <HOST>  A name, which is looked up through the tunnel, or an address
+
+    Options:
+      -4                   Use IPv4 only
+      -6                   Use IPv6 only
+      -n, --count <COUNT>  Stop after COUNT requests
+      -i, --interval <S>   Seconds between requests [default: 1]
+      -s, --size <BYTES>   Bytes of payload [default: 56]
+          --ttl <N>        Time to live, or hop limit [default: 64]
+      -c, --config <FILE>  Configuration in the syntax of wg-quick; `-` is standard input [env: WIRECRAFT_CONFIG]
+          --timeout <S>    Seconds to wait for the first handshake [default: 10]
+          --json           Print one JSON object a line on standard output
+      -v, --verbose...     Say more on standard error; twice for details, three times for everything
+      -q, --quiet          Say nothing but errors on standard error
+      -h, --help           Print help
+
+    Goes on until it is interrupted, or until COUNT requests were sent.
+    Without any reply the exit status is 1.
+
+    Examples:
+      wirecraft ping -c wg0.conf 10.0.0.1
+      wirecraft ping -c wg0.conf -n 3 -i 0.2 -6 example.org
+      wirecraft ping -c wg0.conf -n 1 --json 10.0.0.1
+    "#);
+}
+
+#[test]
+fn dns_explains_itself() {
+    insta::assert_snapshot!(help(&["dns"]), @r#"
+    Look a name up through the tunnel
+
+    Usage: wirecraft dns [OPTIONS] --config <FILE> <NAME> [TYPE]
+
+    Arguments:
+      <NAME>  The name, or an address
+      [TYPE]  The type of records, such as AAAA, MX, TXT or TYPE65
+
+    Options:
+          --server <IP>    The server to ask instead of those of the configuration, with a port if it is not 53
+      -c, --config <FILE>  Configuration in the syntax of wg-quick; `-` is standard input [env: WIRECRAFT_CONFIG]
+          --timeout <S>    Seconds to wait for the first handshake [default: 10]
+          --json           Print one JSON object a line on standard output
+      -v, --verbose...     Say more on standard error; twice for details, three times for everything
+      -q, --quiet          Say nothing but errors on standard error
+      -h, --help           Print help
+
+    Asks the servers of the configuration's DNS line. Without a type it asks for
+    the addresses of a name, or for the names of an address.
+
+    Examples:
+      wirecraft dns -c wg0.conf example.org
+      wirecraft dns -c wg0.conf example.org MX
+      wirecraft dns -c wg0.conf --server 10.0.0.1 _https._tcp.example.org TYPE33
+      wirecraft dns -c wg0.conf --json 192.0.2.7
+    "#);
+}
+
+#[test]
+fn get_explains_itself() {
+    insta::assert_snapshot!(help(&["get"]), @r#"
+    Fetch an address of the web through the tunnel
+
+    Usage: wirecraft get [OPTIONS] --config <FILE> <URL>
+
+    Arguments:
+      <URL>  What to fetch; `http://` in front may be left out
+
+    Options:
+      -o, --output <FILE>    Write to FILE instead of standard output
+      -C, --continue-at <->  Continue FILE where it ends (`-C -`)
+          --head             Ask for the headers only and print them
+      -H, --header <HEADER>  Send a header of your own, `Name: value`; may be repeated
+          --cacert <FILE>    Trust the certificates of FILE (PEM) instead of those of the host
+      -c, --config <FILE>    Configuration in the syntax of wg-quick; `-` is standard input [env: WIRECRAFT_CONFIG]
+          --timeout <S>      Seconds to wait for the first handshake [default: 10]
+          --json             Print one JSON object a line on standard output
+      -v, --verbose...       Say more on standard error; twice for details, three times for everything
+      -q, --quiet            Say nothing but errors on standard error
+      -h, --help             Print help
+
+    Names are looked up through the tunnel too. Redirects are followed. A status
+    of 400 and above is exit status 1, and its page does not go into a file.
+
+    Examples:
+      wirecraft get -c wg0.conf https://example.org/
+      wirecraft get -c wg0.conf -o image.iso https://example.org/image.iso
+      wirecraft get -c wg0.conf -o image.iso -C - https://example.org/image.iso
+      wirecraft get -c wg0.conf --head -H 'Accept-Language: eo' example.org
+    "#);
+}
+
+#[test]
 fn wrong_call_is_status_2_and_says_what_would_be_right() {
     for arguments in [&["pign"][..], &["genkey", "extra"], &["--loud"], &[]] {
-        let run = wirecraft(arguments, "");
+        let run = run_wirecraft(arguments, "");
         assert_eq!(
             (run.status, run.stdout.as_str()),
             (Some(2), ""),

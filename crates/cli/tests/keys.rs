@@ -12,6 +12,11 @@ use program::{Run, run, wirecraft};
 const PRIVATE: &str = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
 const PUBLIC: &str = "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=";
 
+/// Runs wirecraft with `input` on standard input.
+fn run_wirecraft(arguments: &[&str], input: &str) -> Run {
+    run(wirecraft(arguments), input).unwrap()
+}
+
 /// What `wg` says to the same; `None` where it is not installed.
 fn wg(command: &str, input: &str) -> Option<Run> {
     let mut wg = Command::new("wg");
@@ -21,7 +26,7 @@ fn wg(command: &str, input: &str) -> Option<Run> {
 
 #[test]
 fn public_key_is_that_of_wg() {
-    let ours = wirecraft(&["pubkey"], &format!("{PRIVATE}\n"));
+    let ours = run_wirecraft(&["pubkey"], &format!("{PRIVATE}\n"));
     assert_eq!(
         (ours.status, ours.stdout.as_str(), ours.stderr.as_str()),
         (Some(0), &*format!("{PUBLIC}\n"), "")
@@ -33,8 +38,8 @@ fn public_key_is_that_of_wg() {
 
 #[test]
 fn generated_keys_are_understood_by_wg_and_the_other_way_round() {
-    let ours = wirecraft(&["genkey"], "").stdout;
-    let public = wirecraft(&["pubkey"], &ours);
+    let ours = run_wirecraft(&["genkey"], "").stdout;
+    let public = run_wirecraft(&["pubkey"], &ours);
     assert_eq!(
         (ours.len(), public.status, public.stdout.len()),
         (45, Some(0), 45)
@@ -44,7 +49,7 @@ fn generated_keys_are_understood_by_wg_and_the_other_way_round() {
     }
     if let Some(theirs) = wg("genkey", "") {
         assert_eq!(
-            Some(wirecraft(&["pubkey"], &theirs.stdout)),
+            Some(run_wirecraft(&["pubkey"], &theirs.stdout)),
             wg("pubkey", &theirs.stdout)
         );
     }
@@ -52,7 +57,10 @@ fn generated_keys_are_understood_by_wg_and_the_other_way_round() {
 
 #[test]
 fn preshared_keys_have_the_form_of_keys_and_differ() {
-    let (one, other) = (wirecraft(&["genpsk"], ""), wirecraft(&["genpsk"], ""));
+    let (one, other) = (
+        run_wirecraft(&["genpsk"], ""),
+        run_wirecraft(&["genpsk"], ""),
+    );
     assert_eq!(
         (one.status, one.stdout.len(), one.stderr.as_str()),
         (Some(0), 45, "")
@@ -64,7 +72,7 @@ fn preshared_keys_have_the_form_of_keys_and_differ() {
 fn white_space_and_zeros_may_follow_a_key() {
     for tail in ["", "\n", "\r\n", " \t\x0b\x0c\0\n\n"] {
         assert_eq!(
-            wirecraft(&["pubkey"], &format!("{PRIVATE}{tail}")).stdout,
+            run_wirecraft(&["pubkey"], &format!("{PRIVATE}{tail}")).stdout,
             format!("{PUBLIC}\n")
         );
     }
@@ -80,7 +88,7 @@ fn what_is_no_key_is_refused_in_the_words_of_wg() {
         &format!("{PRIVATE}x"),
         &PRIVATE.replace('=', "A"),
     ] {
-        let ours = wirecraft(&["pubkey"], input);
+        let ours = run_wirecraft(&["pubkey"], input);
         assert_eq!(
             (ours.status, ours.stdout.as_str()),
             (Some(2), ""),
@@ -107,7 +115,7 @@ fn writing_a_key_for_everybody_to_read_is_warned_about() {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("key-{mode:o}"));
         let file = File::create(&path).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wirecraft"));
+        let mut command = wirecraft(&[]);
         let output = command.arg("genkey").stdout(file).output().unwrap();
         assert_eq!(!output.stderr.is_empty(), warned, "{mode:o}");
         assert_eq!(fs::read_to_string(&path).unwrap().len(), 45);

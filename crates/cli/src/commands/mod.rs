@@ -1,8 +1,11 @@
 //! The subcommands, one file each.
 
+mod dns;
 mod genkey;
 mod genpsk;
+mod get;
 mod key_output;
+mod ping;
 mod pubkey;
 
 use clap::Subcommand;
@@ -16,14 +19,28 @@ pub(crate) enum Command {
     Genkey(genkey::Genkey),
     Genpsk(genpsk::Genpsk),
     Pubkey(pubkey::Pubkey),
+    Ping(ping::Ping),
+    Dns(dns::Dns),
+    Get(get::Get),
 }
 
 impl Command {
-    pub(crate) fn run(self, _verbosity: Verbosity) -> Result<(), Failure> {
+    pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
         match self {
             Self::Genkey(command) => command.run(),
             Self::Genpsk(command) => command.run(),
             Self::Pubkey(command) => command.run(),
+            Self::Ping(command) => block_on(command.run(verbosity)),
+            Self::Dns(command) => block_on(command.run(verbosity)),
+            Self::Get(command) => block_on(command.run(verbosity)),
         }
     }
+}
+
+/// Runs a command that needs the network.
+fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    runtime.map_err(Failure::call)?.block_on(command)
 }

@@ -1,4 +1,4 @@
-//! Runs the program and looks at what it says.
+//! Runs programs and looks at what they say.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -11,14 +11,7 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
-/// Runs wirecraft with `arguments` and `input` on standard input, without the environment's settings.
-pub(crate) fn wirecraft(arguments: &[&str], input: &str) -> Run {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wirecraft"));
-    command.env_remove("WIRECRAFT_CONFIG").args(arguments);
-    run(command, input).unwrap()
-}
-
-/// Runs any command with `input`; `None` if there is no such program.
+/// Runs a command with `input` on standard input; `None` if there is no such program.
 pub(crate) fn run(mut command: Command, input: &str) -> Option<Run> {
     command
         .stdin(Stdio::piped())
@@ -37,4 +30,11 @@ pub(crate) fn run(mut command: Command, input: &str) -> Option<Run> {
         stdout: String::from_utf8(stdout).unwrap(),
         stderr: String::from_utf8(stderr).unwrap(),
     })
+}
+
+/// The command wirecraft with `arguments`, without the settings of the environment.
+pub(crate) fn wirecraft(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wirecraft"));
+    command.env_remove("WIRECRAFT_CONFIG").args(arguments);
+    command
 }
