@@ -243,6 +243,12 @@ impl UdpEndpoint {
         self.wake();
     }
 
+    /// Says whether it was closed.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     /// Says whether it was closed and nothing of it is left to be sent.
     #[must_use]
     pub fn is_finished(&self) -> bool {

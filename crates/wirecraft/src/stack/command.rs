@@ -153,6 +153,14 @@ impl Stack {
 
     fn bind(&mut self, binding: Binding, config: &UdpConfig) -> Result<UdpSocket, SocketError> {
         self.check_ours(binding)?;
+        // A socket that was dropped may still have packets to send; the port it needs no longer.
+        if self
+            .udp
+            .get(binding)
+            .is_some_and(|old| old.lock().is_closed())
+        {
+            self.udp.unbind(binding);
+        }
         let (mtu, attention, seed) = (self.mtu, self.attention.clone(), self.rng.next_u32());
         let mut shared = None;
         let binding = self.udp.bind(binding, &mut self.rng, |binding| {

@@ -103,7 +103,7 @@ impl Stack {
         if listener.is_closed() {
             let binding = listener.binding();
             drop(listener);
-            self.tcp.listeners_mut().unbind(binding);
+            self.unbind_listener(binding, shared);
         }
     }
 
@@ -118,7 +118,7 @@ impl Stack {
             self.requeue(shared);
         }
         if let Some(binding) = finished {
-            self.udp.unbind(binding);
+            self.unbind_udp(binding, shared);
         }
     }
 
@@ -160,6 +160,28 @@ impl Stack {
         }
         if finished {
             self.raw.retain(|entered| !Arc::ptr_eq(entered, shared));
+        }
+    }
+
+    /// Frees a port, unless another listener has it by now.
+    fn unbind_listener(&mut self, binding: Binding, shared: &Arc<Shared<Listener<TcpStream>>>) {
+        let listeners = self.tcp.listeners_mut();
+        if listeners
+            .get(binding)
+            .is_some_and(|entered| Arc::ptr_eq(entered, shared))
+        {
+            listeners.unbind(binding);
+        }
+    }
+
+    /// Frees a port, unless another socket has it by now.
+    fn unbind_udp(&mut self, binding: Binding, shared: &Arc<Shared<UdpEndpoint>>) {
+        if self
+            .udp
+            .get(binding)
+            .is_some_and(|entered| Arc::ptr_eq(entered, shared))
+        {
+            self.udp.unbind(binding);
         }
     }
 

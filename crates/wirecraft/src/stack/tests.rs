@@ -589,12 +589,18 @@ async fn closed_tunnel_ends_every_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropped_sockets_give_their_ports_back() {
+async fn dropped_sockets_give_their_ports_back_at_once() {
     let pair = pair();
     for _ in 0..3 {
         let socket = pair.client.udp_bind(5353).await.unwrap();
+        socket.send_to(b"x", at(SERVER_V4, 9)).await.unwrap();
         drop(socket);
-        // The driver learns of it before it executes the next command.
-        tokio::task::yield_now().await;
+        let listener = pair.client.tcp_listen(80).await.unwrap();
+        drop(listener);
     }
+    let socket = pair.client.udp_bind(5353).await.unwrap();
+    pair.client.ping(ip(SERVER_V4)).await.unwrap();
+    let in_use = SocketError::Port(PortError::InUse { port: 5353 });
+    assert_eq!(pair.client.udp_bind(5353).await.unwrap_err(), in_use);
+    drop(socket);
 }
