@@ -5,9 +5,11 @@ mod connection;
 mod device;
 mod error;
 mod held;
+mod segment;
 mod sequence;
 mod state;
 mod stream;
+mod stretch;
 
 pub use config::TcpConfig;
 pub use connection::TcpConnection;

@@ -8,14 +8,17 @@ use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
 use smoltcp::time::Instant as StackInstant;
 use smoltcp::wire::{HardwareAddress, IpEndpoint};
+use wirecraft_ip_packets::{IPV4_HEADER_LEN, IPV6_HEADER_LEN, TCP_HEADER_LEN};
 use wirecraft_time::Instant;
 
 use super::config::TcpConfig;
-use super::device::{Egress, Ingress, tcp_offset};
+use super::device::{Egress, Ingress};
 use super::error::TcpError;
 use super::held::HeldPackets;
+use super::segment::Segment;
 use super::sequence::HighestSent;
 use super::state::{Ending, TcpState};
+use super::stretch::Acknowledged;
 use crate::four_tuple::FourTuple;
 use crate::sink::{PacketSink, Transmission};
 use crate::unreachable::Unreachable;
@@ -47,6 +50,7 @@ pub struct TcpConnection {
     interface: Interface,
     held: HeldPackets,
     highest_sent: HighestSent,
+    acknowledged: Acknowledged,
     mtu: usize,
     timeouts: Timeouts,
     /// The time of the latest call.
@@ -145,6 +149,7 @@ impl TcpConnection {
             interface: interface(now, mtu, seed),
             held: HeldPackets::default(),
             highest_sent: HighestSent::default(),
+            acknowledged: Acknowledged::default(),
             mtu,
             timeouts: Timeouts {
                 connect: config.connect_timeout,
@@ -209,8 +214,13 @@ impl TcpConnection {
         self.note_end_by_clock();
         self.note_waiting(now);
         if self.held.is_empty() && left > 0 {
+            let queued_len = self.stack_socket().send_queue();
+            let segment_len = self.segment_len();
+            self.acknowledged
+                .after_transmission(queued_len, self.highest_sent, segment_len);
             Transmission::Complete
         } else {
+            self.acknowledged.after_interruption();
             Transmission::Interrupted
         }
     }
@@ -318,17 +328,41 @@ impl TcpConnection {
     /// Shows the stack a packet, but only TCP: to others it would answer with ICMP of its own.
     fn process(&mut self, now: Instant, packet: &[u8]) {
         self.now = now;
-        if tcp_offset(packet).is_none() {
+        let Some(segment) = Segment::read(packet) else {
             return;
+        };
+        let segment_len = self.segment_len();
+        let pieces = self
+            .acknowledged
+            .pass(packet, segment, self.highest_sent, segment_len);
+        if let Some(mut pieces) = pieces {
+            while let Some(piece) = pieces.next_piece() {
+                self.show(piece);
+            }
         }
+        self.show(packet);
+    }
+
+    /// Returns the length of the data in a full segment.
+    const fn segment_len(&self) -> usize {
+        let ip_header_len = if self.tuple.local().is_ipv4() {
+            IPV4_HEADER_LEN
+        } else {
+            IPV6_HEADER_LEN
+        };
+        self.mtu - ip_header_len - TCP_HEADER_LEN
+    }
+
+    fn show(&mut self, packet: &[u8]) {
         let mut device = Ingress {
             packet: Some(packet),
             held: &mut self.held,
             highest_sent: &mut self.highest_sent,
             mtu: self.mtu,
         };
+        let now = instant(self.now);
         self.interface
-            .poll_ingress_single(instant(now), &mut device, &mut self.sockets);
+            .poll_ingress_single(now, &mut device, &mut self.sockets);
     }
 
     fn has_unread_data(&self) -> bool {

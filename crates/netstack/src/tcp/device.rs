@@ -125,18 +125,6 @@ impl<S: PacketSink> TxToken for Slot<'_, S> {
     }
 }
 
-/// Returns where the TCP segment begins in an IP packet, `None` if it carries none right behind
-/// its header: IPv6 extension headers are not followed.
-pub(super) fn tcp_offset(packet: &[u8]) -> Option<usize> {
-    const TCP: u8 = 6;
-    let first = *packet.first()?;
-    match first >> 4 {
-        4 if *packet.get(9)? == TCP => Some(usize::from(first & 0xf) * 4),
-        6 if *packet.get(6)? == TCP => Some(40),
-        _ => None,
-    }
-}
-
 fn capabilities(mtu: usize) -> DeviceCapabilities {
     let mut capabilities = DeviceCapabilities::default();
     capabilities.medium = Medium::Ip;

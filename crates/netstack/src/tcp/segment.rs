@@ -1,0 +1,182 @@
+//! A TCP segment in the bytes of its packet: what is read and corrected around the stack.
+
+const PROTOCOL_TCP: u8 = 6;
+const IPV6_HEADER_LEN: usize = 40;
+/// The length of a header without options.
+const HEADER_LEN: usize = 20;
+
+const SEQUENCE_AT: usize = 4;
+const ACKNOWLEDGEMENT_AT: usize = 8;
+const DATA_OFFSET_AT: usize = 12;
+const FLAGS_AT: usize = 13;
+const WINDOW_AT: usize = 14;
+const CHECKSUM_AT: usize = 16;
+
+pub(super) const FIN: u8 = 1;
+pub(super) const SYN: u8 = 1 << 1;
+pub(super) const RST: u8 = 1 << 2;
+pub(super) const ACK: u8 = 1 << 4;
+
+/// The fields of a segment that count here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Segment {
+    /// Where it begins in its packet.
+    pub(super) offset: usize,
+    pub(super) sequence: u32,
+    pub(super) acknowledgement: u32,
+    pub(super) flags: u8,
+    /// The window as it is written: not scaled.
+    pub(super) window: u16,
+    pub(super) data_len: usize,
+}
+
+impl Segment {
+    /// Reads a packet; `None` if it carries no TCP right behind its header: IPv6 extension headers
+    /// are not followed.
+    pub(super) fn read(packet: &[u8]) -> Option<Self> {
+        let first = *packet.first()?;
+        let offset = match first >> 4 {
+            4 if *packet.get(9)? == PROTOCOL_TCP => usize::from(first & 0xf) * 4,
+            6 if *packet.get(6)? == PROTOCOL_TCP => IPV6_HEADER_LEN,
+            _ => return None,
+        };
+        let segment = packet.get(offset..)?;
+        let header = segment.first_chunk::<HEADER_LEN>()?;
+        let header_len = usize::from(header[DATA_OFFSET_AT] >> 4) * 4;
+        Some(Self {
+            offset,
+            sequence: read_u32(header, SEQUENCE_AT),
+            acknowledgement: read_u32(header, ACKNOWLEDGEMENT_AT),
+            flags: header[FLAGS_AT],
+            window: u16::from_be_bytes([header[WINDOW_AT], header[WINDOW_AT + 1]]),
+            data_len: segment.len().saturating_sub(header_len),
+        })
+    }
+
+    /// Says whether it acknowledges, and does nothing else.
+    pub(super) const fn is_pure_acknowledgement(&self) -> bool {
+        self.data_len == 0 && self.flags & (SYN | FIN | RST | ACK) == ACK
+    }
+
+    /// Returns the sequence number behind it.
+    pub(super) fn end(&self) -> u32 {
+        let flag = |flag| usize::from(self.flags & flag != 0);
+        let len = self.data_len + flag(SYN) + flag(FIN);
+        self.sequence.wrapping_add(u32::try_from(len).unwrap_or(0))
+    }
+
+    /// Writes another sequence number into the packet it was read from.
+    pub(super) fn set_sequence(&self, packet: &mut [u8], sequence: u32) {
+        self.replace(packet, SEQUENCE_AT, sequence);
+    }
+
+    /// Writes another acknowledgement number into the packet it was read from.
+    pub(super) fn set_acknowledgement(&self, packet: &mut [u8], acknowledgement: u32) {
+        self.replace(packet, ACKNOWLEDGEMENT_AT, acknowledgement);
+    }
+
+    /// Replaces four bytes and updates the checksum. Source: RFC 1624 §3.
+    fn replace(&self, packet: &mut [u8], at: usize, value: u32) {
+        let Some(segment) = packet.get_mut(self.offset..) else {
+            return;
+        };
+        let Some(header) = segment.first_chunk_mut::<HEADER_LEN>() else {
+            return;
+        };
+        let (old, checksum) = (read_u32(header, at), read_u16(header, CHECKSUM_AT));
+        let sum = (!checksum & 0xffff)
+            + (!old >> 16)
+            + (!old & 0xffff)
+            + (value >> 16)
+            + (value & 0xffff);
+        let sum = (sum & 0xffff) + (sum >> 16);
+        let sum = (sum & 0xffff) + (sum >> 16);
+        let [.., high, low] = (!sum).to_be_bytes();
+        header[at..at + 4].copy_from_slice(&value.to_be_bytes());
+        header[CHECKSUM_AT..CHECKSUM_AT + 2].copy_from_slice(&[high, low]);
+    }
+}
+
+fn read_u32(header: &[u8; HEADER_LEN], at: usize) -> u32 {
+    read_u16(header, at) << 16 | read_u16(header, at + 2)
+}
+
+fn read_u16(header: &[u8; HEADER_LEN], at: usize) -> u32 {
+    u32::from(header[at]) << 8 | u32::from(header[at + 1])
+}
+
+/// Compares in the circle of sequence numbers. Source: RFC 9293 §3.4.
+pub(super) const fn is_before(left: u32, right: u32) -> bool {
+    right.wrapping_sub(left).wrapping_sub(1) < 1 << 31
+}
+
+#[cfg(test)]
+mod tests {
+    use wirecraft_ip_packets::{IpPacket, TcpFlags, v4, v6};
+
+    use super::*;
+
+    #[test]
+    fn fields_are_read_behind_either_header() {
+        let four = v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+        let six = v6("fd00::1".parse().unwrap(), "fd00::2".parse().unwrap());
+        let packets = [
+            four.tcp(1, 2)
+                .seq(u32::MAX)
+                .ack(7)
+                .fin()
+                .payload(b"abc")
+                .build(),
+            six.tcp(1, 2)
+                .seq(u32::MAX)
+                .ack(7)
+                .fin()
+                .payload(b"abc")
+                .build(),
+        ];
+        for (packet, offset) in packets.iter().zip([20, 40]) {
+            let flags = FIN | ACK;
+            let (sequence, acknowledgement, window, data_len) = (u32::MAX, 7, 0xffff, 3);
+            let expected = Segment {
+                offset,
+                sequence,
+                acknowledgement,
+                flags,
+                window,
+                data_len,
+            };
+            assert_eq!(Segment::read(packet), Some(expected));
+            assert_eq!(expected.end(), 3);
+        }
+    }
+
+    #[test]
+    fn other_protocols_are_no_segments() {
+        let packet = v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into())
+            .udp(1, 2)
+            .build();
+        assert_eq!(Segment::read(&packet), None);
+        assert_eq!(Segment::read(&[0x45]), None);
+        assert_eq!(Segment::read(&[]), None);
+    }
+
+    #[test]
+    fn replaced_numbers_keep_the_checksum_right() {
+        let builder = v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+        let mut packet = builder.tcp(1, 2).seq(0x0102_0304).ack(0xffff_0000).build();
+        let segment = Segment::read(&packet).unwrap();
+        assert!(segment.is_pure_acknowledgement());
+        segment.set_sequence(&mut packet, 0xfffe_fffd);
+        segment.set_acknowledgement(&mut packet, 0);
+        let parsed = IpPacket::parse(&packet).unwrap();
+        let segment = parsed.tcp().unwrap();
+        assert_eq!((segment.seq(), segment.ack()), (0xfffe_fffd, 0));
+        assert_eq!(segment.flags(), TcpFlags::ACK);
+        assert!(segment.checksum_is_valid(&parsed.pseudo_header()));
+    }
+
+    #[test]
+    fn order_holds_across_the_end_of_the_circle() {
+        assert!(is_before(u32::MAX, 0) && !is_before(0, u32::MAX) && !is_before(5, 5));
+    }
+}
