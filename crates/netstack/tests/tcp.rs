@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod simulation;
 
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use simulation::{Pair, Path, Side, pattern, read, transfer_both_ways, write};
@@ -295,6 +296,24 @@ fn zero_window_opens_again_when_the_reader_comes_back() {
         received.len() == sent.len()
     });
     assert!(received == sent);
+}
+
+#[test]
+fn buffer_is_filled_as_far_as_there_is_data() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    write(&mut pair.client, &pattern(1000, 8)).unwrap();
+    pair.run_for(Duration::from_secs(1));
+    let context = Context::from_waker(Waker::noop());
+    let mut buffer = [0; 600];
+    for expected in pattern(1000, 8).chunks(600) {
+        let read = pair.server().poll_read(&context, &mut buffer);
+        assert_eq!(read, Poll::Ready(Ok(expected.len())));
+        assert!(buffer[..expected.len()] == *expected);
+    }
+    assert_eq!(
+        pair.server().poll_read(&context, &mut buffer),
+        Poll::Pending
+    );
 }
 
 #[test]

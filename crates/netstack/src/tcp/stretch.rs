@@ -16,8 +16,8 @@ use super::sequence::HighestSent;
 
 /// Headers with all options are no longer: 60 bytes of IP and 60 of TCP.
 const HEADERS_MAX_LEN: usize = 120;
-/// A batch of 64 KiB in full segments has fewer.
-const PIECES_MAX: u32 = 64;
+/// Enough for batches of 256 KiB in full segments, and a bound on the work for one packet.
+const PIECES_MAX: u32 = 256;
 
 /// What the other end has acknowledged and how much more it takes.
 #[derive(Clone, Copy, Debug, Default)]

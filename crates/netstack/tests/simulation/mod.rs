@@ -223,17 +223,21 @@ impl Pair {
     }
 }
 
-/// Reads whatever is there; `None` at the end of the stream.
+/// Reads everything that is there; `None` at the end of the stream.
 pub(crate) fn read(connection: &mut TcpConnection) -> Result<Option<Vec<u8>>, TcpError> {
-    let mut buffer = vec![0; 1 << 16];
-    match connection.poll_read(&Context::from_waker(Waker::noop()), &mut buffer) {
-        Poll::Pending => Ok(Some(Vec::new())),
-        Poll::Ready(Ok(0)) => Ok(None),
-        Poll::Ready(Ok(len)) => {
-            buffer.truncate(len);
-            Ok(Some(buffer))
+    let mut received = Vec::new();
+    loop {
+        let read = connection.poll_read_with(&Context::from_waker(Waker::noop()), |bytes| {
+            received.extend_from_slice(bytes);
+            bytes.len()
+        });
+        match read {
+            Poll::Ready(Ok(len)) if len > 0 => {}
+            Poll::Pending => return Ok(Some(received)),
+            _ if !received.is_empty() => return Ok(Some(received)),
+            Poll::Ready(Ok(_)) => return Ok(None),
+            Poll::Ready(Err(error)) => return Err(error),
         }
-        Poll::Ready(Err(error)) => Err(error),
     }
 }
 
