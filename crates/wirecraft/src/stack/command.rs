@@ -137,6 +137,11 @@ impl Stack {
 
     fn listen(&mut self, binding: Binding, backlog: usize) -> Result<TcpListener, SocketError> {
         self.check_ours(binding)?;
+        // A listener that was dropped is perhaps still in the queue to be taken out.
+        let old = self.tcp.listeners().get(binding);
+        if old.is_some_and(|old| old.lock().is_closed()) {
+            self.tcp.listeners_mut().unbind(binding);
+        }
         let attention = self.attention.clone();
         let mut shared = None;
         let binding = self

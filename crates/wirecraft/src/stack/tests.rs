@@ -595,8 +595,8 @@ async fn dropped_sockets_give_their_ports_back_at_once() {
         let socket = pair.client.udp_bind(5353).await.unwrap();
         socket.send_to(b"x", at(SERVER_V4, 9)).await.unwrap();
         drop(socket);
-        let listener = pair.client.tcp_listen(80).await.unwrap();
-        drop(listener);
+        drop(pair.client.tcp_listen(80).await.unwrap());
+        drop(pair.client.tcp_listen(80).await.unwrap());
     }
     let socket = pair.client.udp_bind(5353).await.unwrap();
     pair.client.ping(ip(SERVER_V4)).await.unwrap();
