@@ -12,17 +12,18 @@ const OUTBOX_LEN: usize = 1 << 17;
 const PACKETS_MAX: usize = 1024;
 const HOP_LIMIT: u8 = 64;
 
-/// Refusals a second, resets and ICMP errors together.
+/// ICMP errors a second. Resets are not limited: they are no longer than what they answer, and a scan
+/// that got only some of them would take closed ports for filtered ones.
 ///
 /// Source: RFC 1812 §4.3.2.8, RFC 4443 §2.4 (f): errors must be limited.
-const REFUSALS_PER_SECOND: u32 = 1000;
-const REFUSALS_AT_ONCE: u32 = 100;
+const ERRORS_PER_SECOND: u32 = 1000;
+const ERRORS_AT_ONCE: u32 = 100;
 
 /// Answers that wait to be sent; what does not fit, or exceeds the rate, is dropped.
 #[derive(Debug)]
 pub struct Answers {
     outbox: Outbox,
-    /// Refusals that may be sent now, and since when that is so.
+    /// ICMP errors that may be sent now, and since when that is so.
     allowance: u32,
     allowance_at: Instant,
 }
@@ -35,7 +36,7 @@ impl Answers {
     pub fn new(mtu: usize, seed: u32) -> Self {
         Self {
             outbox: Outbox::new(OUTBOX_LEN, PACKETS_MAX, mtu, seed),
-            allowance: REFUSALS_AT_ONCE,
+            allowance: ERRORS_AT_ONCE,
             allowance_at: Instant::ORIGIN,
         }
     }
@@ -55,12 +56,12 @@ impl Answers {
     /// Answers a segment to a port that nobody has with a reset; a reset gets no answer.
     ///
     /// Source: RFC 9293 §3.10.7.1.
-    pub fn reset(&mut self, now: Instant, packet: &IpPacket<'_>, segment: &TcpSegment<'_>) {
+    pub fn reset(&mut self, packet: &IpPacket<'_>, segment: &TcpSegment<'_>) {
         let flags = segment.flags();
         if flags.contains(TcpFlags::RST) || !segment.checksum_is_valid(&packet.pseudo_header()) {
             return;
         }
-        let Some(envelope) = envelope_back(packet).filter(|_| self.may_refuse(now)) else {
+        let Some(envelope) = envelope_back(packet) else {
             return;
         };
         let (local, remote) = (segment.destination_port(), segment.source_port());
@@ -78,7 +79,7 @@ impl Answers {
     ///
     /// Source: RFC 1122 §4.1.3.1, RFC 4443 §3.1.
     pub fn port_unreachable(&mut self, now: Instant, packet: &IpPacket<'_>) {
-        let Some(envelope) = envelope_back(packet).filter(|_| self.may_refuse(now)) else {
+        let Some(envelope) = envelope_back(packet).filter(|_| self.may_send_error(now)) else {
             return;
         };
         let _ = self
@@ -97,19 +98,15 @@ impl Answers {
         self.outbox.is_empty()
     }
 
-    /// Takes one from the allowance of refusals, which fills again with time.
-    fn may_refuse(&mut self, now: Instant) -> bool {
+    /// Takes one from the allowance of ICMP errors, which fills again with time.
+    fn may_send_error(&mut self, now: Instant) -> bool {
         let elapsed = now.since(self.allowance_at).as_secs_f64();
-        let earned = elapsed * f64::from(REFUSALS_PER_SECOND);
+        let earned = elapsed * f64::from(ERRORS_PER_SECOND);
         if earned >= 1.0 {
             self.allowance_at = now;
-            let full = earned >= f64::from(REFUSALS_AT_ONCE);
-            let earned = if full {
-                REFUSALS_AT_ONCE
-            } else {
-                whole(earned)
-            };
-            self.allowance = (self.allowance + earned).min(REFUSALS_AT_ONCE);
+            let full = earned >= f64::from(ERRORS_AT_ONCE);
+            let earned = if full { ERRORS_AT_ONCE } else { whole(earned) };
+            self.allowance = (self.allowance + earned).min(ERRORS_AT_ONCE);
         }
         self.allowance
             .checked_sub(1)
@@ -173,7 +170,7 @@ mod tests {
     fn reset_for(bytes: &[u8]) -> Vec<Vec<u8>> {
         let mut answers = Answers::new(1420, 0);
         let packet = IpPacket::parse(bytes).unwrap();
-        answers.reset(NOW, &packet, &packet.tcp().unwrap());
+        answers.reset(&packet, &packet.tcp().unwrap());
         sent(&mut answers)
     }
 
@@ -216,14 +213,25 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_limited_and_allowed_again_later() {
+    fn every_segment_of_a_burst_to_nobody_is_reset() {
+        let mut answers = Answers::new(1420, 0);
+        for port in 1..=1000 {
+            let bytes = v4(THEM, US).tcp(1000, port).syn().build();
+            let packet = IpPacket::parse(&bytes).unwrap();
+            answers.reset(&packet, &packet.tcp().unwrap());
+        }
+        assert_eq!(sent(&mut answers).len(), 1000);
+    }
+
+    #[test]
+    fn icmp_errors_are_limited_and_allowed_again_later() {
         let mut answers = Answers::new(1420, 0);
         let datagram = v4(THEM, US).udp(1000, 9).build();
         let packet = IpPacket::parse(&datagram).unwrap();
         for _ in 0..500 {
             answers.port_unreachable(NOW, &packet);
         }
-        assert_eq!(sent(&mut answers).len(), REFUSALS_AT_ONCE as usize);
+        assert_eq!(sent(&mut answers).len(), ERRORS_AT_ONCE as usize);
         answers.port_unreachable(NOW + Duration::from_millis(10), &packet);
         assert_eq!(sent(&mut answers).len(), 1);
     }

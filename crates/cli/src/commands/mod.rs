@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod demo;
 mod dns;
 mod genkey;
 mod genpsk;
@@ -16,6 +17,7 @@ use crate::failure::Failure;
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Demo(demo::Demo),
     Genkey(genkey::Genkey),
     Genpsk(genpsk::Genpsk),
     Pubkey(pubkey::Pubkey),
@@ -27,6 +29,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
         match self {
+            Self::Demo(command) => block_on(command.run(verbosity)),
             Self::Genkey(command) => command.run(),
             Self::Genpsk(command) => command.run(),
             Self::Pubkey(command) => command.run(),

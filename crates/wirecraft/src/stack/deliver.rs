@@ -92,7 +92,7 @@ impl Stack {
             }
             Target::Listener(_) | Target::Nobody => {
                 self.counters.no_socket += 1;
-                self.answers.reset(now, packet, segment);
+                self.answers.reset(packet, segment);
             }
         }
     }
