@@ -1,6 +1,6 @@
 //! Elapsed time and deadlines of the harnesses.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Reads the monotonic clock; the one place of this crate that does.
 #[expect(
@@ -9,6 +9,16 @@ use std::time::{Duration, Instant};
 )]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// Seconds since 1970, as `wg show` tells times.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a harness compares with what other programs say"
+)]
+pub(crate) fn unix_seconds() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_epoch.map_or(0, |duration| duration.as_secs())
 }
 
 /// Time since a start.

@@ -6,7 +6,7 @@ use super::network::{Host, publish_program};
 use super::output_of;
 use super::process::Process;
 use super::sandbox::{DIRECTORY, NOBODY, create_directory, write_secret};
-use crate::stopwatch::Deadline;
+use crate::stopwatch::{Deadline, unix_seconds};
 use anyhow::{Context, Result, bail, ensure};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -167,22 +167,28 @@ impl<'a> Node<'a> {
         Ok(())
     }
 
-    /// When the newest handshake took place, in seconds since 1970; `None` before the first one
-    /// and for an end without an interface.
+    /// The age of the newest handshake in seconds, 0 without one; `None` for an end without an
+    /// interface.
     ///
     /// # Errors
     /// When `wg` fails.
-    pub(super) fn newest_handshake(&self) -> Result<Option<u64>> {
+    pub(super) fn handshake_age(&self) -> Result<Option<u64>> {
         if self.implementation == Implementation::Wirecraft {
             return Ok(None);
         }
         let mut show = self.host.command("wg");
         show.args(["show", self.interface(), "latest-handshakes"]);
-        let times = output_of(&mut show)?;
-        let seconds = times
+        let lines = output_of(&mut show)?;
+        let times = lines
             .lines()
             .filter_map(|line| line.split('\t').nth(1)?.parse().ok());
-        Ok(seconds.max().filter(|&time| time > 0))
+        let newest: u64 = times.max().unwrap_or_default();
+        Ok(Some(match self.implementation {
+            // Its `last_handshake_time_sec` is the age, not the time.
+            Implementation::Boringtun => newest,
+            _ if newest == 0 => 0,
+            _ => unix_seconds().saturating_sub(newest),
+        }))
     }
 
     /// The interface has the name of its host, so sockets of two hosts do not collide.
