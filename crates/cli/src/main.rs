@@ -1,4 +1,5 @@
 //! The `wirecraft` command.
+#![forbid(unsafe_code)]
 
 mod arguments;
 mod commands;
