@@ -25,6 +25,7 @@ fn program_explains_itself() {
     Usage: wirecraft [OPTIONS] <COMMAND>
 
     Commands:
+      demo    Start a gateway and a client on loopback and send everything through the tunnel between them once
       genkey  Make a private key and print it, as `wg genkey` does
       genpsk  Make a preshared key and print it, as `wg genpsk` does
       pubkey  Read a private key from standard input and print its public key, as `wg pubkey` does
