@@ -6,6 +6,16 @@
 //!  responder:  first packet on next       current -> previous, next -> current
 //! ```
 //!
+//! If both sides begin a handshake at once, each is the initiator of one keypair and the responder of
+//! another, and each would go on sealing with its own. That works until a renewal pushes out the one
+//! that the other side still uses. So they agree on one:
+//!
+//! ```text
+//!  initiator:  a response was read, and next crossed it  next -> previous, new -> current
+//!  either:     a packet on previous, which crossed       previous <-> current, if previous has
+//!              current                                   the smaller initiator's index
+//! ```
+//!
 //! Source: WireGuard whitepaper §6.3; Linux `noise.c:add_new_keypair`, `wg_noise_received_with_keypair`.
 
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -76,6 +86,23 @@ impl Keypair {
 
     fn may_seal(&self, now: Instant) -> bool {
         !self.retired && !self.is_expired(now) && !self.counters.is_exhausted()
+    }
+
+    /// Whether this keypair and another come from handshakes that both sides began at once.
+    ///
+    /// Otherwise neither side begins one within [`REKEY_TIMEOUT`] of another.
+    fn crossed(&self, other: &Self) -> bool {
+        let apart = self.created_at.since(other.created_at);
+        let apart = apart.max(other.created_at.since(self.created_at));
+        self.role != other.role && apart < REKEY_TIMEOUT
+    }
+
+    /// The sender index of the initiation, which both sides know.
+    const fn initiator_index(&self) -> Index {
+        match self.role {
+            Role::Initiator => self.local_index,
+            Role::Responder => self.remote_index,
+        }
     }
 
     /// Whether the next packet that is sent should start a new handshake (whitepaper §6.2).
@@ -168,21 +195,28 @@ impl Keypairs {
     }
 
     /// A keypair whose response was read is known to both sides: it is used at once.
+    ///
+    /// Of the two that it pushes out, the one stays that the other side may use next: that of its own
+    /// handshake if both were under way together, the current one otherwise.
     fn install_confirmed(&mut self, keypair: Keypair, indices: &mut IndexTable) {
+        let unconfirmed = self.next.take();
+        let is_crossed = unconfirmed
+            .as_ref()
+            .is_some_and(|unconfirmed| keypair.crossed(unconfirmed));
         let former = self.current.replace(Box::new(keypair));
-        let demoted = match self.next.take() {
-            Some(unconfirmed) => {
-                release(former, indices);
-                Some(unconfirmed)
-            }
-            None => former,
+        let (demoted, dropped) = if is_crossed {
+            (unconfirmed, former)
+        } else {
+            (former, unconfirmed)
         };
+        release(dropped, indices);
         release(core::mem::replace(&mut self.previous, demoted), indices);
     }
 
     /// Takes note of an authenticated packet on a keypair: the first one on the next keypair
     /// confirms it. Says whether it did.
     pub(crate) fn confirm(&mut self, local_index: Index, indices: &mut IndexTable) -> bool {
+        self.agree_on_crossed(local_index);
         if self
             .next
             .as_deref()
@@ -194,6 +228,21 @@ impl Keypairs {
         release(core::mem::replace(&mut self.previous, demoted), indices);
         self.current = self.next.take();
         true
+    }
+
+    /// Sees to it that both sides seal with the same keypair after handshakes that crossed: a packet
+    /// on the previous one shows that the other side has both as well.
+    fn agree_on_crossed(&mut self, local_index: Index) {
+        let (Some(current), Some(previous)) = (&mut self.current, &mut self.previous) else {
+            return;
+        };
+        if previous.local_index == local_index
+            && previous.crossed(current)
+            && !previous.retired
+            && previous.initiator_index() < current.initiator_index()
+        {
+            core::mem::swap(current, previous);
+        }
     }
 
     /// Bars all keypairs from sealing (the private key changed).

@@ -320,6 +320,31 @@ fn simultaneous_initiations_converge_within_one_round_in_any_order() {
     }
 }
 
+#[test]
+fn after_simultaneous_initiations_one_side_alone_renews_the_key() {
+    for seed in 0..50 {
+        let mut world = World::new(2, seed);
+        world.introduce(ALICE, BOB);
+        world.send(ALICE, &packet(ALICE, BOB, b"from Alice"));
+        world.send(BOB, &packet(BOB, ALICE, b"from Bob"));
+        deliver_in_random_order(&mut world);
+        world.assert_connected(ALICE, BOB);
+
+        world.advance(seconds(121));
+        world.send(ALICE, &packet(ALICE, BOB, b"from Alice"));
+        world.send(BOB, &packet(BOB, ALICE, b"from Bob"));
+        world.settle();
+
+        let initiations = [ALICE, BOB].map(|host| world.times_sent(host, Kind::Initiation).len());
+        assert_eq!(
+            initiations.iter().sum::<usize>(),
+            3,
+            "seed {seed}: {initiations:?}"
+        );
+        world.assert_connected(ALICE, BOB);
+    }
+}
+
 fn deliver_in_random_order(world: &mut World) {
     while !world.in_flight.is_empty() {
         let chosen = world.rng.next_u32() as usize % world.in_flight.len();

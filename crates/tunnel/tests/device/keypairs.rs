@@ -1,5 +1,7 @@
 //! The life of keypairs: confirmation, renewal, expiry, wiping.
 
+use std::collections::VecDeque;
+
 use wirecraft_noise_handshake::PrivateKey;
 use wirecraft_tunnel::{Event, ReceiveError, Received};
 
@@ -71,6 +73,48 @@ fn the_initiator_renews_the_key_at_120_s_of_sending_and_nothing_is_lost() {
     assert_eq!(world.take_delivered(BOB), sent[BOB]);
     let initiations = world.times_sent(ALICE, Kind::Initiation);
     assert_eq!(initiations, [0, 120, 240, 360].map(seconds));
+}
+
+/// Lets both sides send for a while on a network where datagrams take 50 ms.
+fn talk_with_latency(world: &mut World, rounds: u32) {
+    let mut on_the_way = VecDeque::from(vec![world.intercept()]);
+    for number in 0..rounds {
+        world.send(ALICE, &numbered(ALICE, BOB, number));
+        world.send(BOB, &numbered(BOB, ALICE, number));
+        on_the_way.push_back(world.intercept());
+        if on_the_way.len() > 5 {
+            let arriving = on_the_way.pop_front();
+            for flight in arriving.into_iter().flatten() {
+                assert_eq!(world.deliver_and_process(&flight).err(), None, "{flight:?}");
+            }
+        }
+        world.now = world.now + milliseconds(10);
+        for host in [ALICE, BOB] {
+            world.change(host, |device, now| device.handle_timeout(now));
+        }
+    }
+}
+
+#[test]
+fn nothing_is_lost_at_a_renewal_while_datagrams_are_under_way() {
+    for both_begin in [false, true] {
+        let mut world = World::pair();
+        world.start_handshake(ALICE, BOB);
+        if both_begin {
+            world.start_handshake(BOB, ALICE);
+        }
+
+        talk_with_latency(&mut world, 25_000);
+
+        for host in [ALICE, BOB] {
+            let received = world.take_delivered(host).len();
+            assert!(
+                received > 25_000 - 10,
+                "{received}, both begin: {both_begin}"
+            );
+            assert_eq!(world.counters(host).unknown_index, 0);
+        }
+    }
 }
 
 #[test]
