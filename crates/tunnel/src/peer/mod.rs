@@ -148,7 +148,7 @@ impl Peer {
         shared: &mut Shared<impl CryptoRng>,
     ) {
         let heard = PeerEndpoint { remote, local };
-        if self.endpoint == Some(heard) {
+        if self.endpoint == Some(heard) && self.heard_at == Some(remote) {
             return;
         }
         let moved = self.endpoint().is_some_and(|known| known != remote);

@@ -338,6 +338,19 @@ fn the_endpoint_of_a_peer_needs_no_cookie_and_is_served_first() {
 }
 
 #[test]
+fn a_configured_endpoint_at_which_the_peer_was_heard_is_known_without_a_local_address_too() {
+    let mut world = World::pair();
+    world.sockets_tell_local = false;
+    world.handshake(ALICE, BOB);
+    world.advance(seconds(10));
+    flood(&mut world, BOB);
+    world.start_handshake(ALICE, BOB);
+    let initiation = world.intercept_one();
+
+    assert_eq!(world.deliver(&initiation), Ok(Received::Handled));
+}
+
+#[test]
 fn whoever_pretends_to_be_the_endpoint_of_a_peer_is_limited_to_the_rate_of_a_source() {
     let mut world = World::pair_with_session();
     let mut flooder = flood(&mut world, BOB);

@@ -47,6 +47,8 @@ pub(crate) struct World {
     /// Everything that was ever sent, lost or not.
     pub(crate) sent: Vec<Flight>,
     pub(crate) rng: ChaCha8Rng,
+    /// Whether sockets tell to which local address a datagram came; not all systems do.
+    pub(crate) sockets_tell_local: bool,
     is_lost: Box<dyn FnMut(&Flight) -> bool>,
 }
 
@@ -162,6 +164,7 @@ impl World {
             in_flight: VecDeque::new(),
             sent: Vec::new(),
             rng,
+            sockets_tell_local: true,
             is_lost: Box::new(|_| false),
         }
     }
@@ -345,7 +348,7 @@ impl World {
         };
         let mut bytes = flight.bytes.clone();
         let mut datagram = Datagram::new(flight.from, &mut bytes);
-        datagram.local = Some(flight.to.ip());
+        datagram.local = self.sockets_tell_local.then(|| flight.to.ip());
         datagram.ecn = flight.ecn;
         let Host {
             device, delivered, ..
