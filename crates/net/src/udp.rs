@@ -23,6 +23,8 @@ const BIND_ATTEMPTS: usize = 16;
 pub struct UdpTransport {
     v4: Option<Bound>,
     v6: Option<Bound>,
+    /// Which IP version is received on first: they take turns, so that a flood on one leaves room for the other.
+    v6_first: bool,
     local_port: u16,
     counters: SocketCounters,
 }
@@ -90,6 +92,7 @@ impl UdpTransport {
         Ok(Self {
             v4,
             v6,
+            v6_first: false,
             local_port,
             counters: SocketCounters::default(),
         })

@@ -85,10 +85,16 @@ impl UdpTransport {
         batch: &mut ReceiveBatch,
     ) -> Poll<()> {
         let Self {
-            v4, v6, counters, ..
+            v4,
+            v6,
+            v6_first,
+            counters,
+            ..
         } = self;
         let mut any_ready = false;
-        for bound in [v4, v6].into_iter().flatten() {
+        let order = if *v6_first { [v6, v4] } else { [v4, v6] };
+        *v6_first = !*v6_first;
+        for bound in order.into_iter().flatten() {
             if batch.filled == BUFFERS {
                 any_ready = true;
                 break;
@@ -135,5 +141,36 @@ impl Bound {
         drop(slices);
         batch.filled += count;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+    use super::*;
+
+    /// Two turns with more waiting on IPv4 than both can take hear the one datagram on IPv6.
+    #[tokio::test]
+    async fn a_flood_on_one_ip_version_does_not_silence_the_other() {
+        let mut transport = UdpTransport::bind(0).unwrap();
+        let port = transport.local_port();
+        let Ok(v6) = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)) else {
+            return;
+        };
+        v6.send_to(&[6], (Ipv6Addr::LOCALHOST, port)).unwrap();
+        let v4 = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        for _ in 0..3 * BUFFERS {
+            v4.send_to(&[4], (Ipv4Addr::LOCALHOST, port)).unwrap();
+        }
+        let mut batch = ReceiveBatch::new();
+        let mut sources: Vec<SocketAddr> = Vec::new();
+        for _ in 0..2 {
+            poll_fn(|cx| transport.poll_receive(cx, &mut batch)).await;
+            batch
+                .for_each_chunk(|chunk| sources.extend(chunk.iter().map(|datagram| datagram.from)));
+        }
+        assert!(sources.iter().any(SocketAddr::is_ipv6), "{sources:?}");
     }
 }
