@@ -90,12 +90,11 @@ impl<I: Inner> Driver<I> {
     }
 
     /// Runs until the handle stops it or all handles are dropped.
+    ///
+    /// What the inner side had to send by then is sent, as far as it fits into one batch.
     pub async fn run(mut self) {
         loop {
             let work = poll_fn(|cx| self.poll_work(cx)).await;
-            if work.stop {
-                return;
-            }
             let now = self.clock.now();
             self.device
                 .set_wall_clock(now, self.clock.since_unix_epoch());
@@ -109,6 +108,9 @@ impl<I: Inner> Driver<I> {
             self.device.handle_timeout(now);
             self.transmit().await;
             self.publish_events();
+            if work.stop {
+                return;
+            }
         }
     }
 

@@ -70,12 +70,17 @@ impl DriverHandle {
         self.serve(|served| served.local_port).await
     }
 
-    /// Ends the driver: sockets are closed and keys wiped.
+    /// Ends the driver and waits until it has: sockets are closed and keys wiped.
     ///
     /// # Errors
     /// [`DriverGone`] if it had ended before.
+    ///
+    /// # Cancel safety
+    /// Once polled, the driver may end even if the future is dropped.
     pub async fn stop(&self) -> Result<(), DriverGone> {
-        self.serve(|served| served.stop = true).await
+        self.serve(|served| served.stop = true).await?;
+        self.commands.closed().await;
+        Ok(())
     }
 
     /// The device's events from here on; who reads too slowly misses the oldest.

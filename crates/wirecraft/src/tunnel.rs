@@ -234,7 +234,11 @@ impl Tunnel {
         self.parts.mtu
     }
 
-    /// Takes the tunnel down: keys are wiped, and every socket ends with [`SocketError::Closed`].
+    /// Takes the tunnel down: keys are wiped, and every socket ends.
+    ///
+    /// TCP connections end with [`ConnectionAborted`](std::io::ErrorKind::ConnectionAborted), all other
+    /// sockets with [`SocketError::Closed`]. What was written to a connection and not yet
+    /// [acknowledged](TcpStream::acknowledged) may be lost.
     ///
     /// # Errors
     /// [`DriverGone`] if it was down already.
