@@ -366,10 +366,14 @@ fn what_cannot_be_fetched_is_refused_before_anything_is_sent() {
             "{url}"
         );
     }
-    let error = Request::get("http://user:secret@example.org/")
-        .unwrap_err()
-        .to_string();
-    assert!(!error.contains("secret"), "{error}");
+    for url in [
+        "http://user:secret@example.org/",
+        "http://user:secret@example.org:99999/",
+        "ftp://user:secret@example.org/",
+    ] {
+        let error = Request::get(url).unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
 }
 
 #[test]

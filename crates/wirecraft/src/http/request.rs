@@ -146,7 +146,8 @@ impl Request {
 
 fn parse_url(text: &str) -> Result<Url, HttpError> {
     let bad = |reason| HttpError::BadUrl {
-        url: text.to_owned(),
+        // A user name and password, which may stand before the last @, are not repeated.
+        url: text.rsplit('@').next().unwrap_or_default().to_owned(),
         reason,
     };
     let url = Url::parse(text).map_err(|_| bad("not an address of the web"))?;
@@ -155,7 +156,6 @@ fn parse_url(text: &str) -> Result<Url, HttpError> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(HttpError::BadUrl {
-            // The password is not repeated.
             url: url[Position::BeforeHost..Position::AfterPath].to_owned(),
             reason: "user names in addresses are not sent: use an Authorization header",
         });
