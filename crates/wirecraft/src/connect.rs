@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use wirecraft_net::{
     BindError, Clock, Driver, DriverConfig, DriverGone, DriverHandle, UdpTransport,
 };
 use wirecraft_tunnel::{ConfigureError, Event, PeerId};
 
 use crate::config::{Config, Endpoint, PeerConfig};
-use crate::endpoints::{EndpointError, NamedEndpoint, keep_current, look_up};
+use crate::endpoints::{EndpointError, NamedEndpoint, keep_current, look_up_within};
 use crate::events::Events;
 use crate::stack::{Stack, StackConfig};
 use crate::tunnel::Tunnel;
@@ -23,7 +23,7 @@ pub const DEFAULT_MTU: u16 = 1420;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct ConnectOptions {
-    /// How long to wait for the first handshake.
+    /// How long to wait for the first handshake, the lookup of endpoint names included.
     pub handshake_timeout: Duration,
 }
 
@@ -103,11 +103,13 @@ impl Tunnel {
         if config.peers.is_empty() {
             return Err(ConnectError::NoPeers);
         }
-        let tunnel = Self::bring_up(config, OnUnknownName::Fail).await?;
+        let began_at = Instant::now();
+        let waited = options.handshake_timeout;
+        let tunnel = Self::bring_up(config, Names::LookUpWithin(waited)).await?;
         let mut events = tunnel.events()?;
         let endpoints = tunnel.start_handshakes().await?;
-        let waited = options.handshake_timeout;
-        match timeout(waited, first_session(&tunnel, &mut events)).await {
+        let left = waited.saturating_sub(began_at.elapsed());
+        match timeout(left, first_session(&tunnel, &mut events)).await {
             Ok(up) => up.map(|()| tunnel),
             Err(_) => Err(ConnectError::NoHandshake { waited, endpoints }),
         }
@@ -115,15 +117,16 @@ impl Tunnel {
 
     /// Brings a tunnel up without waiting for anybody: for peers that call, or to keep trying.
     ///
-    /// Endpoints whose names cannot be looked up are tried again until they can.
+    /// Endpoints with host names are looked up meanwhile, and again until they are found.
     ///
     /// # Errors
     /// [`ConnectError::Bind`], [`ConnectError::Peer`].
     pub async fn listen(config: Config) -> Result<Self, ConnectError> {
-        Self::bring_up(config, OnUnknownName::KeepTrying).await
+        Self::bring_up(config, Names::LookUpLater).await
     }
 
-    async fn bring_up(config: Config, on_unknown: OnUnknownName) -> Result<Self, ConnectError> {
+    async fn bring_up(config: Config, names: Names) -> Result<Self, ConnectError> {
+        let began_at = Instant::now();
         let transport = UdpTransport::bind(config.interface.listen_port.unwrap_or(0))?;
         let mtu = usize::from(config.interface.mtu.unwrap_or(DEFAULT_MTU));
         let clock = Clock::new();
@@ -147,17 +150,20 @@ impl Tunnel {
                 None => continue,
                 Some(Endpoint::Address(address)) => Some(address),
                 Some(Endpoint::Name { host, port }) => {
-                    let looked_up = look_up(&host, port).await;
+                    let address = match names {
+                        Names::LookUpLater => None,
+                        Names::LookUpWithin(limit) => {
+                            let left = limit.saturating_sub(began_at.elapsed());
+                            Some(look_up_within(left, &host, port).await?)
+                        }
+                    };
                     named.push(NamedEndpoint {
                         peer: id,
                         host,
                         port,
+                        is_found: address.is_some(),
                     });
-                    match (looked_up, on_unknown) {
-                        (Ok(address), _) => Some(address),
-                        (Err(error), OnUnknownName::Fail) => return Err(error.into()),
-                        (Err(_), OnUnknownName::KeepTrying) => None,
-                    }
+                    address
                 }
             };
             if let Some(address) = resolved {
@@ -190,11 +196,13 @@ impl Tunnel {
     }
 }
 
-/// What to do with an endpoint whose name cannot be looked up.
+/// When endpoint names are looked up.
 #[derive(Clone, Copy)]
-enum OnUnknownName {
-    Fail,
-    KeepTrying,
+enum Names {
+    /// At once; a name that is not found in time is an error.
+    LookUpWithin(Duration),
+    /// Beside the running tunnel, until they are found.
+    LookUpLater,
 }
 
 /// Configures a peer, all but its endpoint; a persistent keepalive starts the handshake by itself.
