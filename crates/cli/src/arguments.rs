@@ -11,6 +11,7 @@ use wirecraft::{Config, ConnectError, ConnectOptions, Tunnel};
 
 use crate::commands::Command;
 use crate::failure::Failure;
+use crate::interrupt::unless_interrupted;
 use crate::output;
 
 /// WireGuard in user space: work through a tunnel without root and without changing the host.
@@ -118,14 +119,18 @@ impl TunnelArgs {
     pub(crate) async fn connect(&self, config: Config) -> Result<Tunnel, Failure> {
         let mut options = ConnectOptions::default();
         options.handshake_timeout = self.timeout;
-        Tunnel::connect_with(config, options)
-            .await
-            .map_err(|error| match error {
-                ConnectError::NoPeers | ConnectError::Peer { .. } | ConnectError::Bind(_) => {
-                    Failure::call(error)
-                }
-                _ => Failure::network(error),
-            })
+        let connecting = Tunnel::connect_with(config, options);
+        unless_interrupted(async { connecting.await.map_err(failure) }).await
+    }
+}
+
+/// What no network could mend is wrong with the call.
+fn failure(error: ConnectError) -> Failure {
+    match error {
+        ConnectError::NoPeers | ConnectError::Peer { .. } | ConnectError::Bind(_) => {
+            Failure::call(error)
+        }
+        _ => Failure::network(error),
     }
 }
 

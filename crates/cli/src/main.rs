@@ -4,6 +4,7 @@
 mod arguments;
 mod commands;
 mod failure;
+mod interrupt;
 mod output;
 
 use std::process::ExitCode;

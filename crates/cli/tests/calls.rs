@@ -5,8 +5,10 @@
 mod program;
 
 use std::fs;
+use std::io::Write;
 use std::net::UdpSocket;
 use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
 use program::{Run, run, wirecraft};
 
@@ -106,6 +108,44 @@ fn endpoint_that_is_silent_is_one_line_and_status_1() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn interrupted_handshake_is_one_line_and_status_1() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let config = format!("{KEYS}{PEER}Endpoint = {}\n", socket.local_addr().unwrap());
+    for arguments in [
+        &["ping", "10.0.0.1"][..],
+        &["dns", "--server", "10.0.0.1", "a.test"],
+        &["get", "http://10.0.0.1/"],
+    ] {
+        let mut child = wirecraft(arguments)
+            .args(["-c", "-", "--timeout", "60"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(config.as_bytes()).unwrap();
+        drop(input);
+        socket.recv(&mut [0; 148]).unwrap();
+        let pid = child.id().to_string();
+        let killed = Command::new("kill").args(["-INT", &pid]).status();
+        assert!(killed.unwrap().success());
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = child.wait_with_output().unwrap();
+        let run = Run {
+            status: status.code(),
+            stdout: String::from_utf8(stdout).unwrap(),
+            stderr: String::from_utf8(stderr).unwrap(),
+        };
+        assert_eq!(one_line(&run, 1), "wirecraft: interrupted");
+    }
+}
+
 #[test]
 fn remarks_on_a_configuration_are_told_unless_quiet() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -135,6 +175,7 @@ fn what_cannot_be_asked_for_is_refused_before_the_tunnel_is_up() {
     assert!(refused(&["dns", "example.org"]).contains("no DNS server to ask"));
     assert!(refused(&["get", "ftp://example.org/"]).contains("only http:// and https://"));
     assert!(refused(&["get", "--json", "http://10.0.0.1/"]).contains("--json needs -o FILE"));
+    assert!(refused(&["ping", "-6", "10.0.0.1"]).contains("no IPv6 address"));
     assert!(refused(&["get", "-H", "a b: c", "http://10.0.0.1/"]).contains("not a header"));
 }
 

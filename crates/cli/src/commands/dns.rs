@@ -10,6 +10,7 @@ use wirecraft::network::Network;
 
 use crate::arguments::{FormArgs, TunnelArgs, Verbosity};
 use crate::failure::Failure;
+use crate::interrupt::unless_interrupted;
 use crate::output;
 
 /// Look a name up through the tunnel
@@ -58,7 +59,8 @@ impl Dns {
             return Err(without_servers());
         }
         let tunnel = self.tunnel.connect(config).await?;
-        let answer = self.ask(&Resolver::new(tunnel.network(), &options)).await;
+        let resolver = Resolver::new(tunnel.network(), &options);
+        let answer = unless_interrupted(self.ask(&resolver)).await;
         tunnel.close().await.map_err(Failure::network)?;
         self.print(&answer?)
     }

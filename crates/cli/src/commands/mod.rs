@@ -45,5 +45,9 @@ fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Fa
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
-    runtime.map_err(Failure::call)?.block_on(command)
+    let runtime = runtime.map_err(Failure::call)?;
+    let outcome = runtime.block_on(command);
+    // The system's resolver cannot be interrupted: what it still looks up nobody waits for.
+    runtime.shutdown_background();
+    outcome
 }

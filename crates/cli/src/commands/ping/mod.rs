@@ -16,6 +16,7 @@ use wirecraft::{EchoError, EchoReply, PingOptions, Pinger, SocketError, Tunnel};
 use super::dns;
 use crate::arguments::{FormArgs, TunnelArgs, Verbosity, seconds};
 use crate::failure::Failure;
+use crate::interrupt::unless_interrupted;
 use crate::output;
 use text::Tally;
 
@@ -89,6 +90,7 @@ struct SummaryLine<'a> {
 
 impl Ping {
     pub(crate) async fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
+        self.check_family()?;
         let config = self.tunnel.load(verbosity)?;
         let tunnel = self.tunnel.connect(config).await?;
         let tally = self.session(&tunnel).await;
@@ -102,7 +104,7 @@ impl Ping {
 
     /// Pings until the count is reached or somebody interrupts, then sums up.
     async fn session(&self, tunnel: &Tunnel) -> Result<Tally, Failure> {
-        let address = self.address(tunnel).await?;
+        let address = unless_interrupted(self.address(tunnel)).await?;
         let pinger = Arc::new(tunnel.pinger(address).await?);
         if !self.form.json {
             output::line(text::announcement(&self.host, address, self.size.into()))?;
@@ -139,12 +141,27 @@ impl Ping {
             .addresses(&self.host)
             .await
             .map_err(dns::failure)?;
-        let is_wanted =
-            |address: &IpAddr| !(self.v4 && address.is_ipv6() || self.v6 && address.is_ipv4());
-        found.into_iter().find(is_wanted).ok_or_else(|| {
-            let family = if self.v4 { "IPv4" } else { "IPv6" };
-            Failure::network(anyhow!("{}: no {family} address", self.host))
-        })
+        found
+            .into_iter()
+            .find(|address| self.is_wanted(address))
+            .ok_or_else(|| Failure::Network(self.without_address()))
+    }
+
+    /// Refuses an address of the family that is not wanted.
+    fn check_family(&self) -> Result<(), Failure> {
+        match self.host.parse() {
+            Ok(address) if !self.is_wanted(&address) => Err(Failure::Call(self.without_address())),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_wanted(&self, address: &IpAddr) -> bool {
+        !(self.v4 && address.is_ipv6() || self.v6 && address.is_ipv4())
+    }
+
+    fn without_address(&self) -> anyhow::Error {
+        let family = if self.v4 { "IPv4" } else { "IPv6" };
+        anyhow!("{}: no {family} address", self.host)
     }
 
     fn options(&self, number: u32) -> PingOptions {
@@ -202,10 +219,10 @@ impl Ping {
             transmitted: tally.transmitted,
             received: tally.received(),
             loss_percent: tally.loss_percent(),
-            min_ms: trips.map(|trips| in_ms(trips.minimum)),
-            avg_ms: trips.map(|trips| in_ms(trips.average)),
-            max_ms: trips.map(|trips| in_ms(trips.maximum)),
-            mdev_ms: trips.map(|trips| in_ms(trips.deviation)),
+            min_ms: trips.map(|trips| output::milliseconds(trips.minimum)),
+            avg_ms: trips.map(|trips| output::milliseconds(trips.average)),
+            max_ms: trips.map(|trips| output::milliseconds(trips.maximum)),
+            mdev_ms: trips.map(|trips| output::milliseconds(trips.deviation)),
         })
     }
 }
@@ -230,12 +247,7 @@ impl From<&EchoReply> for ReplyLine {
             icmp_seq: reply.sequence,
             bytes: reply.payload_len,
             ttl: reply.hop_limit,
-            time_ms: in_ms(reply.round_trip),
+            time_ms: output::milliseconds(reply.round_trip),
         }
     }
-}
-
-/// Milliseconds, to the microsecond.
-fn in_ms(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
 }
