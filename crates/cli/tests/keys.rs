@@ -4,6 +4,8 @@
 
 mod program;
 
+use std::fs::{self, File};
+use std::path::Path;
 use std::process::Command;
 
 use program::{Run, run, wirecraft};
@@ -119,5 +121,22 @@ fn writing_a_key_for_everybody_to_read_is_warned_about() {
         let output = command.arg("genkey").stdout(file).output().unwrap();
         assert_eq!(!output.stderr.is_empty(), warned, "{mode:o}");
         assert_eq!(fs::read_to_string(&path).unwrap().len(), 45);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn key_in_a_file_for_everybody_is_remarked_upon_unless_quiet() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("world.key");
+    for (arguments, is_told) in [(&["genkey"][..], true), (&["genkey", "-q"], false)] {
+        let file = File::create(&path).unwrap();
+        file.set_permissions(fs::Permissions::from_mode(0o644))
+            .unwrap();
+        let output = wirecraft(arguments).stdout(file).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(told.contains("world accessible file"), is_told, "{told}");
+        assert_eq!(fs::read(&path).unwrap().len(), 45);
     }
 }

@@ -55,7 +55,7 @@ struct Step {
 impl Demo {
     pub(crate) async fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
         let gateway = DemoGateway::start().await.map_err(Failure::network)?;
-        let all_good = self.all_steps(&gateway).await?;
+        let all_good = self.all_steps(&gateway, verbosity).await?;
         if self.stay {
             if !verbosity.is_quiet() {
                 output::remark("the gateway stays up until Ctrl-C");
@@ -68,33 +68,37 @@ impl Demo {
     }
 
     /// Does each step and prints its line; says whether all of them worked.
-    async fn all_steps(&self, gateway: &DemoGateway) -> Result<bool, Failure> {
+    async fn all_steps(
+        &self,
+        gateway: &DemoGateway,
+        verbosity: Verbosity,
+    ) -> Result<bool, Failure> {
         let config = gateway.client_config().clone();
         let (connected, handshake) = timed("handshake", async {
             let tunnel = Tunnel::connect(config).await?;
             Ok((format!("peer {}", gateway.public_key()), tunnel))
         })
         .await;
-        self.print(&connected)?;
+        self.print(&connected, verbosity)?;
         let Some(tunnel) = handshake else {
             return Ok(false);
         };
-        let steps = [
-            timed("ping IPv4", ping(&tunnel, GATEWAY_V4.into())).await.0,
-            timed("ping IPv6", ping(&tunnel, GATEWAY_V6.into())).await.0,
-            timed("DNS query", resolve(&tunnel)).await.0,
-            timed("HTTP GET", fetch(&tunnel)).await.0,
-            timed("SYN scan", scan(&tunnel)).await.0,
-        ];
-        for step in &steps {
-            self.print(step)?;
-        }
+        let mut all_good = true;
+        let mut tell = |step: Step| {
+            all_good &= step.ok;
+            self.print(&step, verbosity)
+        };
+        tell(timed("ping IPv4", ping(&tunnel, GATEWAY_V4.into())).await.0)?;
+        tell(timed("ping IPv6", ping(&tunnel, GATEWAY_V6.into())).await.0)?;
+        tell(timed("DNS query", resolve(&tunnel)).await.0)?;
+        tell(timed("HTTP GET", fetch(&tunnel)).await.0)?;
+        tell(timed("SYN scan", scan(&tunnel)).await.0)?;
         // Nothing is left to do with a tunnel that is down already.
         let _ = tunnel.close().await;
-        Ok(steps.iter().all(|step| step.ok))
+        Ok(all_good)
     }
 
-    fn print(&self, step: &Step) -> Result<(), Failure> {
+    fn print(&self, step: &Step, verbosity: Verbosity) -> Result<(), Failure> {
         if self.json {
             return output::json(step);
         }
@@ -108,7 +112,9 @@ impl Demo {
         let line = format!("{step:<10}  {verdict:<6}  {milliseconds:>8.2} ms  {detail}");
         // With --stay, standard output is for the configuration.
         if self.stay {
-            output::remark(line);
+            if !(verbosity.is_quiet() && *ok) {
+                output::remark(line);
+            }
             return Ok(());
         }
         output::line(line)
@@ -123,7 +129,7 @@ async fn timed<T>(
     let clock = Clock::new();
     let began_at = clock.now();
     let result = work.await;
-    let milliseconds = clock.now().since(began_at).as_secs_f64() * 1000.0;
+    let milliseconds = output::milliseconds(clock.now().since(began_at));
     let ok = result.is_ok();
     let (detail, outcome) = match result {
         Ok((detail, outcome)) => (detail, Some(outcome)),

@@ -4,6 +4,7 @@ use clap::Args;
 use wirecraft::{PrivateKey, SystemEntropy};
 
 use super::key_output;
+use crate::arguments::Verbosity;
 use crate::failure::Failure;
 
 /// Make a private key and print it, as `wg genkey` does
@@ -14,8 +15,8 @@ Example:
 pub(crate) struct Genkey {}
 
 impl Genkey {
-    pub(crate) fn run(self) -> Result<(), Failure> {
+    pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
         let key = PrivateKey::generate(&mut SystemEntropy::default());
-        key_output::print_secret(&key.to_base64())
+        key_output::print_secret(&key.to_base64(), verbosity)
     }
 }

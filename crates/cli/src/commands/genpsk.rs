@@ -4,6 +4,7 @@ use clap::Args;
 use wirecraft::{PresharedKey, SystemEntropy};
 
 use super::key_output;
+use crate::arguments::Verbosity;
 use crate::failure::Failure;
 
 /// Make a preshared key and print it, as `wg genpsk` does
@@ -14,8 +15,8 @@ Example:
 pub(crate) struct Genpsk {}
 
 impl Genpsk {
-    pub(crate) fn run(self) -> Result<(), Failure> {
+    pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
         let key = PresharedKey::generate(&mut SystemEntropy::default());
-        key_output::print_secret(&key.to_base64())
+        key_output::print_secret(&key.to_base64(), verbosity)
     }
 }

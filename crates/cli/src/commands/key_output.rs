@@ -4,12 +4,13 @@ use std::io;
 
 use wirecraft::KeyText;
 
+use crate::arguments::Verbosity;
 use crate::failure::Failure;
 use crate::output;
 
 /// Prints a key, with the warning of `wg` where everybody could read it afterwards.
-pub(super) fn print_secret(key: &KeyText) -> Result<(), Failure> {
-    if is_world_accessible(&io::stdout()) {
+pub(super) fn print_secret(key: &KeyText, verbosity: Verbosity) -> Result<(), Failure> {
+    if !verbosity.is_quiet() && is_world_accessible(&io::stdout()) {
         output::remark(
             "Warning: writing to world accessible file.\n\
              Consider setting the umask to 077 and trying again.",

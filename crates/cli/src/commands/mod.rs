@@ -30,8 +30,8 @@ impl Command {
     pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
         match self {
             Self::Demo(command) => block_on(command.run(verbosity)),
-            Self::Genkey(command) => command.run(),
-            Self::Genpsk(command) => command.run(),
+            Self::Genkey(command) => command.run(verbosity),
+            Self::Genpsk(command) => command.run(verbosity),
             Self::Pubkey(command) => command.run(),
             Self::Ping(command) => block_on(command.run(verbosity)),
             Self::Dns(command) => block_on(command.run(verbosity)),

@@ -10,7 +10,6 @@ use wirecraft::http::{Response, Resumed};
 
 use super::progress::Progress;
 use crate::failure::Failure;
-use crate::output;
 
 /// The place for a body.
 #[derive(Debug)]
@@ -77,12 +76,7 @@ fn open(path: &Path, resume_from: u64, resumed: Resumed) -> Result<Option<File>,
                 "asked to continue at {resume_from}, the server continues at {start}"
             )));
         }
-        Resumed::FromStart => {
-            if resume_from > 0 {
-                output::remark("the server cannot continue: starting again");
-            }
-            options.write(true).create(true).truncate(true)
-        }
+        Resumed::FromStart => options.write(true).create(true).truncate(true),
     };
     options
         .open(path)

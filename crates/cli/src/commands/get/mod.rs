@@ -164,6 +164,10 @@ impl Get {
         let total = response.body_len().map(|len| start + len);
         let page_on_terminal = self.output.is_none() && io::stdout().is_terminal();
         let progress = Progress::new(start, total, !page_on_terminal && !verbosity.is_quiet());
+        let starts_again = target.resume_from() > 0 && response.resumed() == Resumed::FromStart;
+        if starts_again && !verbosity.is_quiet() {
+            output::remark("the server cannot continue: starting again");
+        }
         let saved = download::save(target, response, &progress).await;
         progress.finish();
         saved
