@@ -146,8 +146,7 @@ impl Request {
 
 fn parse_url(text: &str) -> Result<Url, HttpError> {
     let bad = |reason| HttpError::BadUrl {
-        // A user name and password, which may stand before the last @, are not repeated.
-        url: text.rsplit('@').next().unwrap_or_default().to_owned(),
+        url: without_user(text),
         reason,
     };
     let url = Url::parse(text).map_err(|_| bad("not an address of the web"))?;
@@ -161,6 +160,16 @@ fn parse_url(text: &str) -> Result<Url, HttpError> {
         });
     }
     Ok(url)
+}
+
+/// Leaves out what could be a user name and a password: they are not repeated in errors.
+fn without_user(text: &str) -> String {
+    let scheme_len = text.find("://").map_or(0, |at| at + "://".len());
+    let (scheme, rest) = text.split_at(scheme_len);
+    match rest.rsplit_once('@') {
+        Some((_user, rest)) => format!("{scheme}..@{rest}"),
+        None => text.to_owned(),
+    }
 }
 
 /// Whether `url` has one of the two schemes, and thereby a host and a port.
