@@ -106,7 +106,7 @@ impl Tunnel {
         let began_at = Instant::now();
         let waited = options.handshake_timeout;
         let tunnel = Self::bring_up(config, Names::LookUpWithin(waited)).await?;
-        let mut events = tunnel.events()?;
+        let mut events = tunnel.events();
         let endpoints = tunnel.start_handshakes().await?;
         let left = waited.saturating_sub(began_at.elapsed());
         match timeout(left, first_session(&tunnel, &mut events)).await {

@@ -5,11 +5,12 @@ use wirecraft_tunnel::Event;
 
 /// The events of a tunnel from the moment this was made.
 pub struct Events {
-    receiver: broadcast::Receiver<Event>,
+    /// `None` if the tunnel was closed before.
+    receiver: Option<broadcast::Receiver<Event>>,
 }
 
 impl Events {
-    pub(crate) fn new(receiver: broadcast::Receiver<Event>) -> Self {
+    pub(crate) fn new(receiver: Option<broadcast::Receiver<Event>>) -> Self {
         Self { receiver }
     }
 
@@ -20,8 +21,9 @@ impl Events {
     /// # Cancel safety
     /// No event is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<Event> {
+        let receiver = self.receiver.as_mut()?;
         loop {
-            match self.receiver.recv().await {
+            match receiver.recv().await {
                 Ok(event) => return Some(event),
                 Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return None,

@@ -33,7 +33,8 @@ impl RawSocket {
     ///
     /// # Cancel safety
     /// The packet is sent whole or not at all.
-    pub async fn send(&self, packet: &[u8]) -> Result<(), SocketError> {
+    pub async fn send(&self, packet: impl AsRef<[u8]>) -> Result<(), SocketError> {
+        let packet = packet.as_ref();
         poll_fn(|cx| self.poll_send(cx, packet)).await
     }
 

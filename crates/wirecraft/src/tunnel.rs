@@ -175,12 +175,10 @@ impl Tunnel {
         TunnelNetwork::new(self.parts.sockets.clone())
     }
 
-    /// What happens from here on.
-    ///
-    /// # Errors
-    /// [`DriverGone`] if the tunnel is closed.
-    pub fn events(&self) -> Result<Events, DriverGone> {
-        self.parts.driver.events().map(Events::new)
+    /// What happens from here on; nothing, if the tunnel is closed.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(self.parts.driver.events().ok())
     }
 
     /// What is known of the peers, and all counters.
