@@ -1,9 +1,7 @@
 //! A TCP segment in the bytes of its packet: what is read and corrected around the stack.
 
-const PROTOCOL_TCP: u8 = 6;
-const IPV6_HEADER_LEN: usize = 40;
-/// The length of a header without options.
-const HEADER_LEN: usize = 20;
+use wirecraft_ip_packets::checksum::Sum;
+use wirecraft_ip_packets::{IPV6_HEADER_LEN, Protocol, TCP_HEADER_LEN};
 
 const SEQUENCE_AT: usize = 4;
 const ACKNOWLEDGEMENT_AT: usize = 8;
@@ -36,19 +34,19 @@ impl Segment {
     pub(super) fn read(packet: &[u8]) -> Option<Self> {
         let first = *packet.first()?;
         let offset = match first >> 4 {
-            4 if *packet.get(9)? == PROTOCOL_TCP => usize::from(first & 0xf) * 4,
-            6 if *packet.get(6)? == PROTOCOL_TCP => IPV6_HEADER_LEN,
+            4 if *packet.get(9)? == Protocol::TCP.number() => usize::from(first & 0xf) * 4,
+            6 if *packet.get(6)? == Protocol::TCP.number() => IPV6_HEADER_LEN,
             _ => return None,
         };
         let segment = packet.get(offset..)?;
-        let header = segment.first_chunk::<HEADER_LEN>()?;
+        let header = segment.first_chunk::<TCP_HEADER_LEN>()?;
         let header_len = usize::from(header[DATA_OFFSET_AT] >> 4) * 4;
         Some(Self {
             offset,
             sequence: read_u32(header, SEQUENCE_AT),
             acknowledgement: read_u32(header, ACKNOWLEDGEMENT_AT),
             flags: header[FLAGS_AT],
-            window: u16::from_be_bytes([header[WINDOW_AT], header[WINDOW_AT + 1]]),
+            window: read_u16(header, WINDOW_AT),
             data_len: segment.len().saturating_sub(header_len),
         })
     }
@@ -80,29 +78,26 @@ impl Segment {
         let Some(segment) = packet.get_mut(self.offset..) else {
             return;
         };
-        let Some(header) = segment.first_chunk_mut::<HEADER_LEN>() else {
+        let Some(header) = segment.first_chunk_mut::<TCP_HEADER_LEN>() else {
             return;
         };
-        let (old, checksum) = (read_u32(header, at), read_u16(header, CHECKSUM_AT));
-        let sum = (!checksum & 0xffff)
-            + (!old >> 16)
-            + (!old & 0xffff)
-            + (value >> 16)
-            + (value & 0xffff);
-        let sum = (sum & 0xffff) + (sum >> 16);
-        let sum = (sum & 0xffff) + (sum >> 16);
-        let [.., high, low] = (!sum).to_be_bytes();
-        header[at..at + 4].copy_from_slice(&value.to_be_bytes());
-        header[CHECKSUM_AT..CHECKSUM_AT + 2].copy_from_slice(&[high, low]);
+        let checksum = read_u16(header, CHECKSUM_AT);
+        let field = &mut header[at..at + 4];
+        let difference = Sum::new()
+            .add_bytes(&value.to_be_bytes())
+            .subtract_bytes(field);
+        field.copy_from_slice(&value.to_be_bytes());
+        header[CHECKSUM_AT..CHECKSUM_AT + 2]
+            .copy_from_slice(&difference.apply_to(checksum).to_be_bytes());
     }
 }
 
-fn read_u32(header: &[u8; HEADER_LEN], at: usize) -> u32 {
-    read_u16(header, at) << 16 | read_u16(header, at + 2)
+fn read_u32(header: &[u8; TCP_HEADER_LEN], at: usize) -> u32 {
+    u32::from(read_u16(header, at)) << 16 | u32::from(read_u16(header, at + 2))
 }
 
-fn read_u16(header: &[u8; HEADER_LEN], at: usize) -> u32 {
-    u32::from(header[at]) << 8 | u32::from(header[at + 1])
+fn read_u16(header: &[u8; TCP_HEADER_LEN], at: usize) -> u16 {
+    u16::from_be_bytes([header[at], header[at + 1]])
 }
 
 /// Compares in the circle of sequence numbers. Source: RFC 9293 §3.4.
