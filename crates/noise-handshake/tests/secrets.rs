@@ -36,5 +36,8 @@ fn every_secret_needs_drop() {
     assert!(std::mem::needs_drop::<FreshInitiation>());
     assert!(std::mem::needs_drop::<CookieSecret>());
     assert!(std::mem::needs_drop::<Cookie>());
+    assert!(std::mem::needs_drop::<KeyText>());
     assert!(std::mem::needs_drop::<TransportKeys>());
+    assert!(std::mem::needs_drop::<SealingKey>());
+    assert!(std::mem::needs_drop::<OpeningKey>());
 }
