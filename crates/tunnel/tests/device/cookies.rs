@@ -351,6 +351,19 @@ fn a_configured_endpoint_at_which_the_peer_was_heard_is_known_without_a_local_ad
 }
 
 #[test]
+fn the_endpoint_of_a_removed_peer_is_like_any_other_address() {
+    let mut world = World::pair_with_session();
+    let alice = world.peer(BOB, ALICE);
+    let mut flooder = flood(&mut world, BOB);
+    flooder.at = world.hosts[ALICE].address;
+
+    world.device(BOB).remove_peer(alice);
+
+    let (message, _) = flooder.hollow_initiation(None);
+    assert_eq!(world.deliver(&message), Err(ReceiveError::CookieRequired));
+}
+
+#[test]
 fn whoever_pretends_to_be_the_endpoint_of_a_peer_is_limited_to_the_rate_of_a_source() {
     let mut world = World::pair_with_session();
     let mut flooder = flood(&mut world, BOB);

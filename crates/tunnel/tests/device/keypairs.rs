@@ -248,6 +248,22 @@ fn keys_are_wiped_540_s_after_the_handshake() {
 }
 
 #[test]
+fn an_attempt_under_way_is_wiped_with_the_session() {
+    let mut world = World::pair_with_session();
+    world.advance(seconds(538));
+    world.start_handshake(ALICE, BOB);
+    let initiation = world.intercept_one();
+    world.deliver_and_process(&initiation).unwrap();
+    let response = world.intercept_one();
+    world.advance(seconds(2));
+
+    world.deliver_and_process(&response).unwrap();
+
+    assert_eq!(world.counters(ALICE).unknown_index, 1);
+    assert!(!world.status(ALICE, BOB).has_session);
+}
+
+#[test]
 fn the_index_of_a_removed_peer_is_unknown() {
     let mut world = World::pair_with_session();
     world.send(ALICE, &packet(ALICE, BOB, b"hello"));

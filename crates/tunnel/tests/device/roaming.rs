@@ -159,6 +159,16 @@ fn the_local_address_is_forgotten_when_asked_and_when_the_peer_is_silent() {
 }
 
 #[test]
+fn a_new_handshake_leaves_the_local_address_to_the_routing_table() {
+    let mut world = World::pair_with_session();
+    world.advance(seconds(10));
+
+    world.start_handshake(BOB, ALICE);
+
+    assert_eq!(world.intercept_one().pinned, None);
+}
+
+#[test]
 fn a_new_configured_endpoint_is_used_at_once() {
     let mut world = World::pair_with_session();
     let alice = world.peer(BOB, ALICE);
