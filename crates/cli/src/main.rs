@@ -1,6 +1,8 @@
 //! The `wirecraft` command.
 #![forbid(unsafe_code)]
 
+#![forbid(unsafe_code)]
+
 mod arguments;
 mod commands;
 mod failure;
