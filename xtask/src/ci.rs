@@ -9,7 +9,11 @@ use anyhow::{Result, bail};
 use std::process::Stdio;
 
 /// Packages whose default features are switched off once, so that both ways compile.
-const WITH_AND_WITHOUT_DEFAULTS: &[&str] = &["wirecraft-noise-handshake", "wirecraft-tunnel"];
+const WITH_AND_WITHOUT_DEFAULTS: &[&str] = &[
+    "wirecraft-ip-packets",
+    "wirecraft-noise-handshake",
+    "wirecraft-tunnel",
+];
 
 /// Packages that must compile where there is no standard library.
 const WITHOUT_STD: &[&str] = &[
