@@ -46,6 +46,39 @@ fn program_explains_itself() {
 }
 
 #[test]
+fn demo_explains_itself() {
+    insta::assert_snapshot!(help(&["demo"]), @r#"
+    Start a gateway and a client on loopback and send everything through the tunnel between them once
+
+    Needs no root, no network and no configuration.
+
+    Usage: wirecraft demo [OPTIONS]
+
+    Options:
+          --json
+              Print one JSON object a step on standard output
+
+          --stay
+              Keep the gateway up afterwards, and print the configuration of a client to standard output
+
+      -v, --verbose...
+              Say more on standard error; twice for details, three times for everything
+
+      -q, --quiet
+              Say nothing but errors on standard error
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Examples:
+      wirecraft demo
+      wirecraft demo --stay > demo.conf    # then, in another terminal:
+      wirecraft ping -c demo.conf 10.89.0.1
+      wirecraft get  -c demo.conf http://gateway.demo/
+    "#);
+}
+
+#[test]
 fn genkey_explains_itself() {
     insta::assert_snapshot!(help(&["genkey"]), @r#"
     Make a private key and print it, as `wg genkey` does
