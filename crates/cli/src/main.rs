@@ -1,5 +1,4 @@
 //! The `wirecraft` command.
-#![forbid(unsafe_code)]
 
 #![forbid(unsafe_code)]
 
