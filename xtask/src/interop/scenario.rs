@@ -25,7 +25,7 @@ const USUAL: Load = Load {
     pings: 3,
     ping_interval: Duration::from_millis(100),
     udp_v4: &[0, 1, 64, 512, 1392, 1472, 2000, 4000],
-    udp_v6: &[0, 1, 64, 512, 1232, 1372],
+    udp_v6: &[0, 1, 64, 512, 1232, 1280, 1372],
     v4_only: false,
     tcp: Some(10_000_000),
 };
