@@ -155,7 +155,7 @@ fn allow(device: &mut SystemDevice, peer: PeerId, address: [u8; 4]) {
 
 fn drain(device: &mut SystemDevice) -> Vec<Vec<u8>> {
     std::iter::from_fn(|| device.poll_transmit())
-        .map(|transmit| transmit.datagram)
+        .map(|transmit| transmit.datagram().to_vec())
         .collect()
 }
 

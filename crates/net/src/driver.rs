@@ -7,13 +7,13 @@ use std::task::{Context, Poll};
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Sleep;
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Arena, Device, Event};
+use wirecraft_tunnel::{Arena, DatagramRun, Device, Event};
 
 use crate::clock::Clock;
 use crate::entropy::SystemEntropy;
 use crate::handle::{Command, DriverHandle, Served};
 use crate::inner::Inner;
-use crate::udp::{ReceiveBatch, UdpTransport};
+use crate::udp::{LocalAddress, ReceiveBatch, UdpTransport};
 
 /// Handshake messages whose Diffie-Hellman is done between two batches of data.
 const HANDSHAKES_PER_TURN: usize = 8;
@@ -204,7 +204,7 @@ impl<I: Inner> Driver<I> {
     async fn send(&mut self, now: Instant) {
         self.device.send_batch(now, &mut self.arena);
         for run in self.arena.runs() {
-            self.transport.send(&run).await;
+            send_run(&mut self.transport, &mut self.device, &run).await;
         }
         for (packet, error) in self.arena.failures() {
             self.inner.undeliverable(now, packet, error);
@@ -214,7 +214,7 @@ impl<I: Inner> Driver<I> {
 
     async fn transmit(&mut self) {
         while let Some(transmit) = self.device.poll_transmit() {
-            self.transport.send(&transmit.as_run()).await;
+            send_run(&mut self.transport, &mut self.device, &transmit.as_run()).await;
         }
     }
 
@@ -224,5 +224,18 @@ impl<I: Inner> Driver<I> {
             // Nobody may be listening.
             let _ = self.events.send(event);
         }
+    }
+}
+
+/// Sends a run; a local address that failed is not tried again.
+async fn send_run(
+    transport: &mut UdpTransport,
+    device: &mut Device<SystemEntropy>,
+    run: &DatagramRun<'_>,
+) {
+    if transport.send(run).await == LocalAddress::Failed
+        && let Some(peer) = run.destination.peer
+    {
+        device.forget_local_address(peer);
     }
 }

@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
 pub(crate) use receive::ReceiveBatch;
+pub(crate) use send::LocalAddress;
 
 /// Room for what arrives while the process does not run, as the kernel's and wireguard-go's have.
 const SOCKET_BUFFER_LEN: usize = 7 << 20;

@@ -16,6 +16,7 @@ use wirecraft_ip_packets::Ecn;
 use wirecraft_wire_format::{DATA_HEADER_LEN, TAG_LEN};
 
 use crate::errors::{ArenaFull, SendError};
+use crate::peer_id::PeerId;
 
 /// The most datagrams of one segmented send (Linux: `UDP_MAX_SEGMENTS` was 64 for long).
 pub const MAX_SEGMENTS: usize = 64;
@@ -60,6 +61,12 @@ pub struct Destination {
     pub from: Option<IpAddr>,
     /// The congestion mark of the outer header (RFC 6040).
     pub ecn: Ecn,
+    /// The peer that the datagram is for; a cookie reply may be for nobody known.
+    ///
+    /// If sending from the address in `from` fails, [`Device::forget_local_address`] is to be told.
+    ///
+    /// [`Device::forget_local_address`]: crate::Device::forget_local_address
+    pub peer: Option<PeerId>,
 }
 
 /// Datagrams that lie side by side, go to one destination and are equally long but for the last.
@@ -325,6 +332,7 @@ mod tests {
             to,
             from: None,
             ecn: Ecn::NotEct,
+            peer: None,
         }
     }
 

@@ -3,9 +3,11 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
+use arrayvec::ArrayVec;
 use rand_core::CryptoRng;
 use wirecraft_noise_handshake::{LocalStatic, Tai64N};
 use wirecraft_time::Instant;
+use wirecraft_wire_format::{CookieReply, INITIATION_LEN, Initiation, Response};
 
 use crate::allowed_ips::AllowedIps;
 use crate::arena::{DatagramRun, Destination};
@@ -24,18 +26,63 @@ pub struct Transmit {
     pub destination: Destination,
     /// What sort of message it is, for the marking of the outer header.
     pub kind: TransmitKind,
-    /// The whole datagram.
-    pub datagram: Vec<u8>,
+    bytes: TransmitBytes,
+}
+
+/// The bytes of a datagram. Handshake messages lie inline, so that strangers, who can cause cookie
+/// replies, cause no allocations.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum TransmitBytes {
+    Inline(ArrayVec<u8, INITIATION_LEN>),
+    Allocated(Vec<u8>),
 }
 
 impl Transmit {
+    pub(crate) fn initiation(destination: Destination, message: &Initiation) -> Self {
+        Self::inline(destination, TransmitKind::Handshake, message.as_bytes())
+    }
+
+    pub(crate) fn response(destination: Destination, message: &Response) -> Self {
+        Self::inline(destination, TransmitKind::Handshake, message.as_bytes())
+    }
+
+    pub(crate) fn cookie_reply(destination: Destination, message: &CookieReply) -> Self {
+        Self::inline(destination, TransmitKind::CookieReply, message.as_bytes())
+    }
+
+    pub(crate) fn data(destination: Destination, datagram: Vec<u8>) -> Self {
+        Self {
+            destination,
+            kind: TransmitKind::Data,
+            bytes: TransmitBytes::Allocated(datagram),
+        }
+    }
+
+    /// An initiation is the longest message, so none is cut short.
+    fn inline(destination: Destination, kind: TransmitKind, message: &[u8]) -> Self {
+        Self {
+            destination,
+            kind,
+            bytes: TransmitBytes::Inline(message.iter().copied().take(INITIATION_LEN).collect()),
+        }
+    }
+
+    /// The whole datagram.
+    #[must_use]
+    pub fn datagram(&self) -> &[u8] {
+        match &self.bytes {
+            TransmitBytes::Inline(bytes) => bytes,
+            TransmitBytes::Allocated(bytes) => bytes,
+        }
+    }
+
     /// The datagram as a run of one.
     #[must_use]
     pub fn as_run(&self) -> DatagramRun<'_> {
         DatagramRun {
             destination: self.destination,
-            bytes: &self.datagram,
-            segment_len: self.datagram.len(),
+            bytes: self.datagram(),
+            segment_len: self.datagram().len(),
         }
     }
 }

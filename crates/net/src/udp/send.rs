@@ -5,31 +5,36 @@ use std::io;
 use quinn_udp::{EcnCodepoint, Transmit, is_msg_size_err};
 use tokio::io::Interest;
 use wirecraft_ip_packets::Ecn;
-use wirecraft_tunnel::DatagramRun;
+use wirecraft_tunnel::{DatagramRun, Destination};
 
 use super::{Bound, UdpTransport};
 
 impl UdpTransport {
     /// Sends a run of datagrams, waiting while the socket's buffer is full.
     ///
-    /// What cannot be sent is counted and forgotten: to the protocols above it is a lost packet.
-    pub(crate) async fn send(&mut self, run: &DatagramRun<'_>) {
-        let Some(bound) = self.bound_for(run.destination.to) else {
+    /// What cannot be sent is counted and forgotten: to the protocols above it is a lost packet. Says
+    /// whether the local address that was asked for could be sent from.
+    pub(crate) async fn send(&mut self, run: &DatagramRun<'_>) -> LocalAddress {
+        let mut destination = run.destination;
+        let Some(bound) = self.bound_for(destination.to) else {
             self.counters.send_errors += 1;
-            return;
+            return LocalAddress::Kept;
         };
         let most = bound.state.max_gso_segments().max(1) * run.segment_len;
-        let mut rest = run.bytes;
         let (mut failed, mut too_long) = (0, 0);
-        while !rest.is_empty() {
-            let (part, later) = rest.split_at(most.min(rest.len()));
-            rest = later;
-            if bound.send(&transmit(run, part)).await.is_ok() {
+        for part in run.bytes.chunks(most) {
+            let whole = transmit(&destination, part, run.segment_len);
+            let Err(error) = bound.send(&whole).await else {
                 continue;
+            };
+            // Segmentation may be what failed, or the local address: each datagram gets a second
+            // chance alone, from an address that the routing table picks.
+            if !is_msg_size_err(&error) {
+                destination.from = None;
             }
-            // Segmentation may be what failed: each datagram gets a second chance alone.
             for datagram in part.chunks(run.segment_len) {
-                match bound.send(&transmit(run, datagram)).await {
+                let alone = transmit(&destination, datagram, run.segment_len);
+                match bound.send(&alone).await {
                     Ok(()) => {}
                     Err(error) if is_msg_size_err(&error) => too_long += 1,
                     Err(_) => failed += 1,
@@ -38,39 +43,96 @@ impl UdpTransport {
         }
         self.counters.send_errors += failed;
         self.counters.too_long += too_long;
+        if destination.from == run.destination.from {
+            LocalAddress::Kept
+        } else {
+            LocalAddress::Failed
+        }
     }
+}
+
+/// Whether the local address that a peer was heard on could be sent from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LocalAddress {
+    /// It could, or none was asked for.
+    Kept,
+    /// It could not; the routing table picked one where it could.
+    Failed,
 }
 
 impl Bound {
     async fn send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         let attempt = || self.state.try_send((&self.socket).into(), transmit);
-        let sent = self.socket.async_io(Interest::WRITABLE, attempt).await;
-        match (sent, transmit.src_ip) {
-            // The address the peer was heard on is gone: the routing table picks another.
-            (Err(_), Some(_)) => {
-                let afresh = Transmit {
-                    src_ip: None,
-                    ..transmit.clone()
-                };
-                let attempt = || self.state.try_send((&self.socket).into(), &afresh);
-                self.socket.async_io(Interest::WRITABLE, attempt).await
-            }
-            (sent, _) => sent,
-        }
+        self.socket.async_io(Interest::WRITABLE, attempt).await
     }
 }
 
-fn transmit<'a>(run: &DatagramRun<'_>, contents: &'a [u8]) -> Transmit<'a> {
+fn transmit<'a>(destination: &Destination, contents: &'a [u8], segment_len: usize) -> Transmit<'a> {
     Transmit {
-        destination: run.destination.to,
-        ecn: match run.destination.ecn {
+        destination: destination.to,
+        ecn: match destination.ecn {
             Ecn::NotEct => None,
             Ecn::Ect0 => Some(EcnCodepoint::Ect0),
             Ecn::Ect1 => Some(EcnCodepoint::Ect1),
             Ecn::Ce => Some(EcnCodepoint::Ce),
         },
         contents,
-        segment_size: (contents.len() > run.segment_len).then_some(run.segment_len),
-        src_ip: run.destination.from,
+        segment_size: (contents.len() > segment_len).then_some(segment_len),
+        src_ip: destination.from,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::time::Duration;
+
+    use tokio::net::UdpSocket;
+
+    use super::*;
+    use crate::udp::SocketCounters;
+
+    /// An address of the block for documentation: no machine has it.
+    const NOT_OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 77));
+
+    async fn send_from(local: Option<IpAddr>) -> LocalAddress {
+        let receiver = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+        let mut transport = UdpTransport::bind(0).expect("a free port");
+        let run = DatagramRun {
+            destination: Destination {
+                to: receiver.local_addr().expect("it is bound"),
+                from: local,
+                ecn: Ecn::NotEct,
+                peer: None,
+            },
+            bytes: b"some datagrams",
+            segment_len: 5,
+        };
+        let outcome = transport.send(&run).await;
+        assert_eq!(transport.counters(), SocketCounters::default());
+        let mut received = Vec::new();
+        while received.len() < run.bytes.len() {
+            let mut buffer = [0; 64];
+            let receive = receiver.recv_from(&mut buffer);
+            let received_one = tokio::time::timeout(Duration::from_secs(10), receive).await;
+            let (len, _): (usize, SocketAddr) = received_one
+                .expect("loopback is quick")
+                .expect("nothing was refused");
+            received.extend_from_slice(&buffer[..len]);
+        }
+        assert_eq!(received, run.bytes);
+        outcome
+    }
+
+    #[tokio::test]
+    async fn a_local_address_that_is_gone_is_reported_and_the_datagrams_arrive_all_the_same() {
+        assert_eq!(send_from(Some(NOT_OURS)).await, LocalAddress::Failed);
+    }
+
+    #[tokio::test]
+    async fn a_local_address_that_is_ours_is_kept() {
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        assert_eq!(send_from(Some(loopback)).await, LocalAddress::Kept);
+        assert_eq!(send_from(None).await, LocalAddress::Kept);
     }
 }

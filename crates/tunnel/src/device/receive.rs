@@ -12,7 +12,7 @@ use crate::datagram::{Datagram, Received};
 use crate::errors::ReceiveError;
 use crate::lane::{Admission, Queued, QueuedMessage};
 use crate::peer::Source;
-use crate::shared::{Transmit, TransmitKind};
+use crate::shared::Transmit;
 
 /// Output that may wait before cookie replies are no longer added to it.
 const WAITING_TRANSMITS_MAX: usize = 1024;
@@ -175,15 +175,15 @@ impl<R: CryptoRng> Device<R> {
         let index = message.sender_index();
         let reply =
             local.seal_cookie_reply(index, message.mac1(), &cookie, &mut self.shared.entropy);
-        self.shared.transmits.push_back(Transmit {
-            destination: Destination {
-                to: source.from,
-                from: source.local,
-                ecn: Ecn::NotEct,
-            },
-            kind: TransmitKind::CookieReply,
-            datagram: reply.as_bytes().to_vec(),
-        });
+        let destination = Destination {
+            to: source.from,
+            from: source.local,
+            ecn: Ecn::NotEct,
+            peer: None,
+        };
+        self.shared
+            .transmits
+            .push_back(Transmit::cookie_reply(destination, &reply));
         self.shared.counters.cookie_replies_sent += 1;
     }
 

@@ -15,7 +15,7 @@ use crate::datagram::{Datagram, Received};
 use crate::errors::{ReceiveError, SendError};
 use crate::event::Event;
 use crate::keypair::Keypair;
-use crate::shared::{Shared, Transmit, TransmitKind};
+use crate::shared::{Shared, Transmit};
 
 /// The most packets that are sealed or opened in one call.
 pub(crate) const BATCH_MAX: usize = 64;
@@ -148,11 +148,9 @@ impl Peer {
         plaintext.copy_from_slice(packet);
         keypair.sealing.seal(counter, message);
         self.traffic.sent_len += datagram.len() as u64;
-        shared.transmits.push_back(Transmit {
-            destination,
-            kind: TransmitKind::Data,
-            datagram,
-        });
+        shared
+            .transmits
+            .push_back(Transmit::data(destination, datagram));
         true
     }
 

@@ -18,7 +18,7 @@ use crate::constants::{
 use crate::errors::ReceiveError;
 use crate::event::Event;
 use crate::keypair::{Keypair, Role};
-use crate::shared::{Shared, Transmit, TransmitKind};
+use crate::shared::{Shared, Transmit};
 
 /// Where a handshake message came from.
 #[derive(Clone, Copy)]
@@ -78,12 +78,9 @@ impl Peer {
         self.attempt = Some(attempt);
         self.newest_timestamp_sent = Some(timestamp);
         self.handshake_sent_at = Some(now);
-        let datagram = message.as_bytes().to_vec();
-        shared.transmits.push_back(Transmit {
-            destination,
-            kind: TransmitKind::Handshake,
-            datagram,
-        });
+        shared
+            .transmits
+            .push_back(Transmit::initiation(destination, &message));
         shared.counters.initiations_sent += 1;
         shared.events.push(Event::InitiationSent { peer: self.id });
         self.traffic.sent_len += INITIATION_LEN as u64;
@@ -148,12 +145,9 @@ impl Peer {
         };
         let cookie = self.cookie.as_ref().filter(|cookie| cookie.is_fresh(now));
         self.last_mac1 = Some(remote.stamp(&mut response, cookie.map(|cookie| &cookie.cookie)));
-        let datagram = response.as_bytes().to_vec();
-        shared.transmits.push_back(Transmit {
-            destination,
-            kind: TransmitKind::Handshake,
-            datagram,
-        });
+        shared
+            .transmits
+            .push_back(Transmit::response(destination, &response));
         self.handshake_sent_at = Some(now);
         self.traffic.sent_len += RESPONSE_LEN as u64;
         self.timers

@@ -173,6 +173,7 @@ impl Peer {
             to: endpoint.remote,
             from: endpoint.local,
             ecn,
+            peer: Some(self.id),
         })
     }
 

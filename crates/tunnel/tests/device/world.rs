@@ -311,7 +311,7 @@ impl World {
 
     fn collect(&mut self, host: usize) {
         while let Some(transmit) = self.device(host).poll_transmit() {
-            self.launch(host, transmit.destination, transmit.datagram);
+            self.launch(host, transmit.destination, transmit.datagram().to_vec());
         }
         while let Some(event) = self.device(host).poll_event() {
             let now = self.now;
