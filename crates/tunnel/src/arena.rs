@@ -8,6 +8,7 @@
 //! A producer writes packets into slots; the device seals each slot where it lies. Slots that follow
 //! each other to one destination with one length are then one send with UDP segmentation.
 
+use core::fmt;
 use core::net::IpAddr;
 use core::ops::Range;
 use std::net::SocketAddr;
@@ -218,6 +219,18 @@ impl Arena {
             bytes: self.bytes.get_mut(start..self.used).unwrap_or_default(),
             slots: slots.iter_mut(),
         }
+    }
+}
+
+/// Shows how full the arena is, not the packets.
+impl fmt::Debug for Arena {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arena")
+            .field("packets", &self.slots.len())
+            .field("used_len", &self.used)
+            .field("capacity_len", &self.bytes.len())
+            .field("mtu", &self.mtu)
+            .finish_non_exhaustive()
     }
 }
 

@@ -87,6 +87,8 @@ counters! {
     send_no_route,
     /// Packets to send to a peer whose address is not known.
     send_no_endpoint,
+    /// Packets to send to a peer whose public key is a point of low order.
+    send_low_order_key,
 }
 
 impl Counters {
@@ -120,6 +122,7 @@ impl Counters {
             SendError::NotIp(_) => &mut self.send_not_ip,
             SendError::NoRoute => &mut self.send_no_route,
             SendError::NoEndpoint(_) => &mut self.send_no_endpoint,
+            SendError::LowOrderKey(_) => &mut self.send_low_order_key,
         };
         *counter += 1;
     }

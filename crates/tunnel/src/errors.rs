@@ -78,6 +78,9 @@ pub enum SendError {
     /// The peer's address is not known.
     #[error("{0:?} has no endpoint")]
     NoEndpoint(PeerId),
+    /// The peer's public key is a point of low order: a session with it would have no secret.
+    #[error("the public key of {0:?} is a point of low order")]
+    LowOrderKey(PeerId),
 }
 
 /// The arena has no room for the packet.

@@ -51,7 +51,7 @@ pub enum Event {
         /// The peer that fell silent.
         peer: PeerId,
     },
-    /// The session's keys were wiped, 540 s after the last handshake.
+    /// The session's keys were wiped: 540 s after the last handshake, or as the machine was suspended.
     SessionExpired {
         /// The peer the session was with.
         peer: PeerId,

@@ -4,6 +4,7 @@
 
 mod allowed_ips;
 mod arena;
+mod change;
 mod constants;
 mod counters;
 mod datagram;
@@ -25,6 +26,7 @@ mod staging;
 
 pub use allowed_ips::AllowedIps;
 pub use arena::{Arena, DatagramRun, Destination, MAX_RUN_LEN, MAX_SEGMENTS, Runs};
+pub use change::{AllowedIpChange, DeviceChange, PeerChange, Presence, PrivateKeyChange, Roaming};
 pub use constants::{
     COOKIE_SECRET_LATENCY, COOKIE_SECRET_MAX_AGE, INITIATION_INTERVAL_MIN, KEEPALIVE_TIMEOUT,
     MAX_QUEUED_INCOMING_HANDSHAKES, MAX_STAGED_PACKETS, REJECT_AFTER_MESSAGES, REJECT_AFTER_TIME,

@@ -22,7 +22,7 @@ const WORDS: usize = 128;
 pub const REPLAY_WINDOW_LEN: u64 = (WORDS as u64 - 1) * WORD_BITS;
 
 /// Remembers which counters of a keypair were seen.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct ReplayWindow {
     /// One more than the newest counter, so that zero says that nothing was seen.
     next: u64,

@@ -9,6 +9,7 @@ use wirecraft_noise_handshake::{LocalStatic, PresharedKey, PrivateKey, PublicKey
 use wirecraft_time::Instant;
 
 use super::Device;
+use crate::change::Roaming;
 use crate::errors::ConfigureError;
 use crate::peer::Traffic;
 use crate::peer_id::PeerId;
@@ -20,6 +21,8 @@ pub struct PeerStatus {
     pub public_key: PublicKey,
     /// Where its messages go: as configured, or where it was last heard.
     pub endpoint: Option<SocketAddr>,
+    /// Whether the endpoint follows the peer.
+    pub roaming: Roaming,
     /// The prefixes that belong to it.
     pub allowed_ips: Vec<IpNet>,
     /// The interval at which it is sent a keepalive if nothing else is.
@@ -93,6 +96,19 @@ impl<R: CryptoRng> Device<R> {
         Ok(())
     }
 
+    /// Says whether a peer's endpoint follows it.
+    ///
+    /// # Errors
+    /// [`ConfigureError::UnknownPeer`].
+    pub fn set_roaming(&mut self, peer: PeerId, roaming: Roaming) -> Result<(), ConfigureError> {
+        let peer = self
+            .peers
+            .get_mut(peer)
+            .ok_or(ConfigureError::UnknownPeer)?;
+        peer.roaming = roaming;
+        Ok(())
+    }
+
     /// Changes a peer's preshared key, from the next handshake on.
     ///
     /// # Errors
@@ -147,6 +163,23 @@ impl<R: CryptoRng> Device<R> {
         heir.allowed_ips.push(prefix);
         if let Some(former) = former.and_then(|former| self.peers.get_mut(former)) {
             former.allowed_ips.retain(|held| *held != prefix);
+        }
+        Ok(())
+    }
+
+    /// Takes a prefix from a peer; one that is not the peer's stays where it is.
+    ///
+    /// # Errors
+    /// [`ConfigureError::UnknownPeer`].
+    pub fn remove_allowed_ip(&mut self, peer: PeerId, prefix: IpNet) -> Result<(), ConfigureError> {
+        let prefix = prefix.trunc();
+        let peer = self
+            .peers
+            .get_mut(peer)
+            .ok_or(ConfigureError::UnknownPeer)?;
+        if let Some(position) = peer.allowed_ips.iter().position(|held| *held == prefix) {
+            peer.allowed_ips.remove(position);
+            self.shared.allowed_ips.remove(prefix);
         }
         Ok(())
     }
@@ -215,6 +248,7 @@ impl<R: CryptoRng> Device<R> {
         Some(PeerStatus {
             public_key: peer.public_key,
             endpoint: peer.endpoint(),
+            roaming: peer.roaming,
             allowed_ips: peer.allowed_ips.clone(),
             persistent_keepalive: peer.persistent_keepalive(),
             traffic: peer.traffic,

@@ -1,9 +1,11 @@
 //! The device: the one object that a driver talks to.
 
+mod apply;
 mod configure;
 mod receive;
 mod send;
 
+use core::fmt;
 use core::time::Duration;
 
 use rand_core::CryptoRng;
@@ -124,6 +126,18 @@ impl<R: CryptoRng> Device<R> {
         })
     }
 
+    /// Says that the machine was suspended until `now`.
+    ///
+    /// All keys of sessions and of handshakes under way are wiped: memory may have been copied
+    /// meanwhile. Sessions that we had begun are begun afresh at once.
+    ///
+    /// Source: Linux `device.c:wg_pm_notification`.
+    pub fn handle_suspend(&mut self, now: Instant) {
+        for peer in self.peers.iter_mut() {
+            peer.handle_suspend(now, &mut self.shared);
+        }
+    }
+
     /// Does what is due: retransmissions, keepalives, the wiping of old keys.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(id) = self.shared.schedule.pop_due(now) {
@@ -131,5 +145,17 @@ impl<R: CryptoRng> Device<R> {
                 peer.handle_timeout(now, &mut self.shared);
             }
         }
+    }
+}
+
+/// Shows no secrets: the public key, the number of peers, and the counters.
+impl<R> fmt::Debug for Device<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let local = self.shared.local.as_ref();
+        f.debug_struct("Device")
+            .field("public_key", &local.map(|local| *local.public_key()))
+            .field("peers", &self.peers.iter().count())
+            .field("counters", &self.shared.counters)
+            .finish_non_exhaustive()
     }
 }

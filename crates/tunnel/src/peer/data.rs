@@ -29,9 +29,8 @@ impl Peer {
         slots: Range<usize>,
         shared: &mut Shared<impl CryptoRng>,
     ) {
-        if self.endpoint.is_none() {
+        if let Some(error) = self.unreachable(shared) {
             for number in slots {
-                let error = SendError::NoEndpoint(self.id);
                 shared.counters.count_send_error(error);
                 arena.set_outcome(number, Outcome::Failed(error));
             }
@@ -45,6 +44,17 @@ impl Peer {
         if !unsealed.is_empty() {
             self.stage_slots(arena, unsealed, shared);
             self.start_handshake(now, shared);
+        }
+    }
+
+    /// Why nothing can be sent to this peer, if so.
+    fn unreachable<R>(&self, shared: &Shared<R>) -> Option<SendError> {
+        if shared.local.is_some() && self.remote.is_none() {
+            Some(SendError::LowOrderKey(self.id))
+        } else if self.endpoint.is_none() {
+            Some(SendError::NoEndpoint(self.id))
+        } else {
+            None
         }
     }
 
@@ -244,8 +254,9 @@ impl Peer {
             .iter_mut()
             .filter(|datagram| datagram.outcome.is_ok())
         {
-            self.traffic.received_len += datagram.bytes.len() as u64;
+            let datagram_len = datagram.bytes.len() as u64;
             if datagram.bytes.len() == DATA_MIN_LEN {
+                self.traffic.received_len += datagram_len;
                 shared.counters.keepalives_received += 1;
                 shared
                     .events
@@ -254,7 +265,10 @@ impl Peer {
             }
             self.timers.data_received(now);
             datagram.outcome = self.take_packet(datagram, shared);
-            shared.counters.packets_received += u64::from(datagram.outcome.is_ok());
+            if datagram.outcome.is_ok() {
+                self.traffic.received_len += datagram_len;
+                shared.counters.packets_received += 1;
+            }
         }
     }
 

@@ -20,8 +20,9 @@ use wirecraft_noise_handshake::{
 use wirecraft_time::Instant;
 
 use crate::arena::Destination;
+use crate::change::Roaming;
 use crate::event::Event;
-use crate::keypair::Keypairs;
+use crate::keypair::{Keypairs, Role};
 use crate::peer_id::PeerId;
 use crate::shared::Shared;
 use crate::staging::Staging;
@@ -38,6 +39,7 @@ pub(crate) struct Peer {
     persistent_keepalive: Option<Duration>,
     pub(crate) allowed_ips: Vec<IpNet>,
     endpoint: Option<PeerEndpoint>,
+    pub(crate) roaming: Roaming,
     /// Where the last authenticated message came from, as long as that is the endpoint.
     heard_at: Option<SocketAddr>,
     attempt: Option<AwaitingResponse>,
@@ -91,6 +93,7 @@ impl Peer {
             persistent_keepalive: None,
             allowed_ips: Vec::new(),
             endpoint: None,
+            roaming: Roaming::default(),
             heard_at: None,
             attempt: None,
             attempt_began_at: None,
@@ -152,6 +155,9 @@ impl Peer {
             return;
         }
         let moved = self.endpoint().is_some_and(|known| known != remote);
+        if moved && self.roaming == Roaming::Pinned {
+            return;
+        }
         self.endpoint = Some(heard);
         if self.heard_at != Some(remote) {
             shared.known_endpoints.add(remote);
@@ -198,6 +204,33 @@ impl Peer {
             self.send_keepalive(now, shared);
         }
         self.reschedule(shared);
+    }
+
+    /// Whether a session is wanted even if no further packet comes.
+    fn wants_session(&self) -> bool {
+        self.persistent_keepalive.is_some() || !self.staging.is_empty()
+    }
+
+    /// Starts a handshake if one is wanted even if no further packet comes.
+    pub(crate) fn start_handshake_if_wanted(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared<impl CryptoRng>,
+    ) {
+        if self.wants_session() && self.keypairs.sealing(now).is_none() {
+            self.start_handshake(now, shared);
+        }
+    }
+
+    /// Wipes what memory holds of sessions, and begins anew those that we had begun.
+    pub(crate) fn handle_suspend(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+        let current = self.keypairs.current();
+        let was_ours = current.is_some_and(|keypair| keypair.role == Role::Initiator);
+        self.wipe_keys(shared);
+        self.timers.keys_wiped();
+        if was_ours || self.wants_session() {
+            self.start_handshake(now, shared);
+        }
     }
 
     /// Computes afresh what depends on our private key; sessions made with the old one end.

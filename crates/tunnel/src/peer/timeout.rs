@@ -57,7 +57,7 @@ impl Peer {
         }
     }
 
-    fn wipe_keys(&mut self, shared: &mut Shared<impl CryptoRng>) {
+    pub(super) fn wipe_keys(&mut self, shared: &mut Shared<impl CryptoRng>) {
         self.drop_attempt(shared);
         if self.keypairs.clear(&mut shared.indices) {
             shared.events.push(Event::SessionExpired { peer: self.id });

@@ -5,7 +5,7 @@
 //!  retransmit handshake  initiation sent: 5 s + jitter         session confirmed
 //!  passive keepalive     data received: 10 s                   anything authenticated sent
 //!  new handshake         data sent: 15 s + jitter              anything authenticated received
-//!  wipe keys             session derived: 540 s                -
+//!  wipe keys             session derived: 540 s                keys wiped at suspend
 //!  persistent keepalive  anything authenticated, either way    interval set to none
 //! ```
 //!
@@ -126,6 +126,11 @@ impl Timers {
 
     pub(crate) fn session_derived(&mut self, now: Instant) {
         self.wipe_keys = Some(now + WIPE_AFTER);
+    }
+
+    /// The keys were wiped before their time.
+    pub(crate) fn keys_wiped(&mut self) {
+        self.wipe_keys = None;
     }
 
     pub(crate) fn session_confirmed(&mut self) {

@@ -1,7 +1,7 @@
 //! Changes to the configuration, with and without sessions under way.
 
 use wirecraft_noise_handshake::{PresharedKey, PrivateKey, PublicKey, Tai64N};
-use wirecraft_tunnel::{ConfigureError, Device, ReceiveError, Received};
+use wirecraft_tunnel::{ConfigureError, Device, ReceiveError, Received, SendError};
 
 use crate::raw_peer::RawPeer;
 use crate::world::{ALICE, BOB, Kind, MTU, WALL_CLOCK_AT_START, World, address, packet, seconds};
@@ -163,9 +163,11 @@ fn a_peer_with_a_key_of_low_order_is_never_sent_a_datagram() {
             device.start_handshake(now, peer)
         });
         enabled.unwrap();
-        world.send(ALICE, &packet(ALICE, BOB, b"hello"));
+        let refused = world.send_batch(ALICE, &[packet(ALICE, BOB, b"hello")]);
         world.advance(seconds(200));
 
+        assert_eq!(refused, [SendError::LowOrderKey(peer)]);
+        assert_eq!(world.counters(ALICE).send_low_order_key, 1);
         assert_eq!(world.kinds_sent(ALICE), []);
     }
 }

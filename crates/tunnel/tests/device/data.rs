@@ -437,3 +437,17 @@ fn the_keepalive_that_confirms_a_key_is_counted_as_well() {
 
     assert_eq!((traffic.received_len, traffic.sent_len), (1372, 1460));
 }
+
+#[test]
+fn bytes_of_packets_that_are_refused_inside_are_not_counted() {
+    let (mut world, alice, mut session) = raw_alice();
+    let before = world.status(BOB, ALICE).traffic.received_len;
+
+    let spoofed = packet(BOB, ALICE, b"from a source that is not hers");
+    alice.say(&mut world, &mut session, &spoofed).unwrap_err();
+    alice
+        .say(&mut world, &mut session, &[0xff; 48])
+        .unwrap_err();
+
+    assert_eq!(world.status(BOB, ALICE).traffic.received_len, before);
+}
