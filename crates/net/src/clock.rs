@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::SystemTime;
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 use wirecraft_time::Instant;
 
 /// Reads the time since boot, the time of suspend included.
@@ -23,10 +23,13 @@ impl Clock {
     /// Reads the clock.
     #[must_use]
     pub fn now(self) -> Instant {
-        let time = clock_gettime(ClockId::Boottime);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or(0);
-        Instant::from_origin(Duration::new(seconds, nanoseconds))
+        Instant::from_origin(as_duration(clock_gettime(ClockId::Boottime)))
+    }
+
+    /// How long the machine was suspended since it booted.
+    pub(crate) fn suspended(self) -> Duration {
+        let awake = as_duration(clock_gettime(ClockId::Monotonic));
+        self.now().since(Instant::from_origin(awake))
     }
 
     /// Reads the wall clock: the time since the Unix epoch, zero before it.
@@ -40,6 +43,12 @@ impl Clock {
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or(Duration::ZERO)
     }
+}
+
+fn as_duration(time: Timespec) -> Duration {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or(0);
+    Duration::new(seconds, nanoseconds)
 }
 
 #[cfg(test)]

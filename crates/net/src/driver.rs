@@ -1,14 +1,13 @@
 //! The event loop: datagrams in, datagrams out, and the time between.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use tokio::sync::{broadcast, mpsc};
-use tokio::time::Sleep;
 use wirecraft_time::Instant;
 use wirecraft_tunnel::{Arena, DatagramRun, Device, Event};
 
+use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::entropy::SystemEntropy;
 use crate::handle::{Command, DriverHandle, Served};
@@ -46,8 +45,7 @@ pub struct Driver<I> {
     clock: Clock,
     arena: Arena,
     received: ReceiveBatch,
-    timer: Pin<Box<Sleep>>,
-    timer_at: Option<Instant>,
+    alarm: Alarm,
     commands: mpsc::Receiver<Command>,
     events: broadcast::Sender<Event>,
 }
@@ -81,8 +79,7 @@ impl<I: Inner> Driver<I> {
             inner,
             clock,
             arena: Arena::new(ARENA_LEN, config.mtu),
-            timer: Box::pin(tokio::time::sleep(core::time::Duration::ZERO)),
-            timer_at: None,
+            alarm: Alarm::new(clock),
             commands,
             events,
         };
@@ -98,6 +95,10 @@ impl<I: Inner> Driver<I> {
             let now = self.clock.now();
             self.device
                 .set_wall_clock(now, self.clock.since_unix_epoch());
+            if self.alarm.was_suspended(self.clock) {
+                tracing::debug!("the machine was suspended");
+                self.device.handle_suspend(now);
+            }
             if work.datagrams {
                 self.receive(now);
             }
@@ -124,7 +125,7 @@ impl<I: Inner> Driver<I> {
             .poll_receive(cx, &mut self.received)
             .is_ready();
         work.packets = self.inner.poll_packets(cx, now, &mut self.arena).is_ready();
-        let timed_out = self.poll_timer(cx, now).is_ready();
+        let timed_out = self.poll_alarm(cx, now).is_ready();
         if commanded || work.datagrams || work.packets || timed_out {
             Poll::Ready(work)
         } else {
@@ -155,31 +156,12 @@ impl<I: Inner> Driver<I> {
         any
     }
 
-    /// Sets the timer to the earliest deadline of the device and the inner side, and polls it.
-    fn poll_timer(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+    /// Sets the alarm to the earliest deadline of the device and the inner side, and polls it.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
         let device = self.device.poll_timeout().map(|deadline| deadline.at);
-        let Some(at) = [device, self.inner.poll_timeout()]
-            .into_iter()
-            .flatten()
-            .min()
-        else {
-            self.timer_at = None;
-            return Poll::Pending;
-        };
-        if at <= now {
-            return Poll::Ready(());
-        }
-        if self.timer_at != Some(at) {
-            self.timer_at = Some(at);
-            self.timer
-                .as_mut()
-                .reset(tokio::time::Instant::now() + at.since(now));
-        }
-        let polled = self.timer.as_mut().poll(cx);
-        if polled.is_ready() {
-            self.timer_at = None;
-        }
-        polled
+        let deadlines = [device, self.inner.poll_timeout()];
+        let earliest = deadlines.into_iter().flatten().min();
+        self.alarm.poll(cx, now, earliest)
     }
 
     fn receive(&mut self, now: Instant) {

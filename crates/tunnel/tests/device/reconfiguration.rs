@@ -37,11 +37,11 @@ fn full(world: &World, peer: usize) -> PeerChange {
 }
 
 fn add(prefix: &str) -> AllowedIpChange {
-    AllowedIpChange::Add(prefix.parse().unwrap())
+    AllowedIpChange::Add(prefix.parse().expect("a prefix"))
 }
 
 fn remove(prefix: &str) -> AllowedIpChange {
-    AllowedIpChange::Remove(prefix.parse().unwrap())
+    AllowedIpChange::Remove(prefix.parse().expect("a prefix"))
 }
 
 #[test]
