@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 use wirecraft_net::{
     BindError, Clock, Driver, DriverConfig, DriverGone, DriverHandle, UdpTransport,
 };
-use wirecraft_tunnel::{ConfigureError, Event, PeerId};
+use wirecraft_tunnel::{AllowedIpChange, ConfigureError, DeviceChange, Event, PeerChange, PeerId};
 
 use crate::config::{Config, Endpoint, PeerConfig};
 use crate::endpoints::{EndpointError, NamedEndpoint, keep_current, look_up_within};
@@ -208,20 +208,29 @@ enum Names {
 /// Configures a peer, all but its endpoint; a persistent keepalive starts the handshake by itself.
 async fn add_peer(handle: &DriverHandle, peer: PeerConfig) -> Result<PeerId, ConnectError> {
     let public_key = peer.public_key;
+    let seconds = peer
+        .persistent_keepalive
+        .map(|seconds| u64::from(seconds.get()));
+    let change = PeerChange {
+        preshared_key: peer.preshared_key,
+        persistent_keepalive: seconds.map(Duration::from_secs),
+        allowed_ips: peer
+            .allowed_ips
+            .into_iter()
+            .map(AllowedIpChange::Add)
+            .collect(),
+        ..PeerChange::new(public_key)
+    };
+    let change = DeviceChange {
+        peers: vec![change],
+        ..DeviceChange::default()
+    };
     handle
         .call(move |device, now| {
-            let id = device.add_peer(peer.public_key)?;
-            if let Some(preshared_key) = peer.preshared_key {
-                device.set_preshared_key(id, preshared_key)?;
-            }
-            for prefix in peer.allowed_ips {
-                device.add_allowed_ip(id, prefix)?;
-            }
-            let seconds = peer
-                .persistent_keepalive
-                .map(|seconds| u64::from(seconds.get()));
-            device.set_persistent_keepalive(now, id, seconds.map(Duration::from_secs))?;
-            Ok(id)
+            device.apply(now, change)?;
+            device
+                .peer_id(&public_key)
+                .ok_or(ConfigureError::UnknownPeer)
         })
         .await?
         .map_err(|source| ConnectError::Peer { public_key, source })
