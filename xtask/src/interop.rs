@@ -8,12 +8,12 @@
 mod cases;
 mod config;
 mod journal;
-mod network;
+pub(crate) mod network;
 mod node;
 mod options;
 mod process;
 mod report;
-mod sandbox;
+pub(crate) mod sandbox;
 mod scenario;
 mod traffic;
 
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
             format!("boringtun={}", path.display()),
         ]);
     }
-    let status = sandbox::enter(&again, options.time_limit())?;
+    let status = sandbox::enter("interop", &again, options.time_limit())?;
     ensure!(status.success(), "interop failed");
     Ok(())
 }
@@ -82,18 +82,7 @@ fn run_inside(options: &Options, directory: &Path) -> Result<()> {
 }
 
 fn check_machine() -> Result<()> {
-    use std::os::unix::fs::MetadataExt as _;
-    ensure!(
-        cfg!(target_os = "linux"),
-        "interop needs Linux: it runs in network namespaces"
-    );
-    let user = std::fs::metadata("/proc/self")
-        .context("reading /proc/self")?
-        .uid();
-    ensure!(
-        user == 0,
-        "interop needs root, for network namespaces: sudo cargo xtask interop"
-    );
+    sandbox::check_rights("interop")?;
     check_tools()
 }
 

@@ -8,6 +8,7 @@
 
 mod bench;
 mod ci;
+mod flood;
 mod interop;
 mod release;
 mod steps;
@@ -23,6 +24,7 @@ Tasks:
   ci [--no-tests]          format, lints, tests, docs, crate arrows, house rules
   interop [OPTIONS]        traffic with other WireGuard implementations (root, Linux);
                            `cargo xtask interop --help` lists the options
+  flood [OPTIONS]          a tunnel under attack, measured (root, Linux)
   bench [--quick] [FILTER] benchmarks of the workspace
   release                  what takes long: licences, API changes, rivals, packaging
 ";
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let outcome = match task.as_deref() {
         Some("ci") => ci::run(&rest),
         Some("interop") => interop::run(&rest),
+        Some("flood") => flood::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("release") => release::run(&rest),
         Some("help" | "--help" | "-h") => {

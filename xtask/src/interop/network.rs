@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// A network namespace, removed when dropped.
-pub(super) struct Host {
+pub(crate) struct Host {
     name: String,
 }
 
@@ -19,19 +19,19 @@ impl Host {
     ///
     /// # Errors
     /// When the namespace cannot be made.
-    pub(super) fn add(name: String) -> Result<Self> {
+    pub(crate) fn add(name: String) -> Result<Self> {
         output_of(Command::new("ip").args(["netns", "add", &name]))?;
         let host = Self { name };
         host.ip("link set lo up")?;
         Ok(host)
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// A command that runs on this host as root.
-    pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(program);
         command
@@ -56,7 +56,7 @@ impl Host {
     ///
     /// # Errors
     /// When `ip` refuses.
-    pub(super) fn ip(&self, words: &str) -> Result<()> {
+    pub(crate) fn ip(&self, words: &str) -> Result<()> {
         let mut command = Command::new("ip");
         command
             .args(["-n", &self.name])
@@ -74,14 +74,14 @@ impl Drop for Host {
 
 /// Address families that tunnels are carried over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Family {
+pub(crate) enum Family {
     V4,
     V6,
 }
 
 /// The addresses of the two ends of cable `number`.
 #[derive(Clone, Copy)]
-pub(super) struct Cable {
+pub(crate) struct Cable {
     number: u8,
 }
 
@@ -90,7 +90,7 @@ impl Cable {
     ///
     /// # Errors
     /// When an interface or an address is refused.
-    pub(super) fn join(near: &Host, far: &Host, number: u8) -> Result<Self> {
+    pub(crate) fn join(near: &Host, far: &Host, number: u8) -> Result<Self> {
         let (near_interface, far_interface) =
             (format!("v-{}", far.name), format!("w-{}", far.name));
         let mut pair = Command::new("ip");
@@ -125,11 +125,11 @@ impl Cable {
         Ok(cable)
     }
 
-    pub(super) fn near(self, family: Family) -> IpAddr {
+    pub(crate) fn near(self, family: Family) -> IpAddr {
         self.end(family, 1)
     }
 
-    pub(super) fn far(self, family: Family) -> IpAddr {
+    pub(crate) fn far(self, family: Family) -> IpAddr {
         self.end(family, 2)
     }
 

@@ -18,23 +18,43 @@ use std::thread::sleep;
 use std::time::Duration;
 
 /// Where the harness keeps its files, in a `/run` of its own.
-pub(super) const DIRECTORY: &str = "/run/wirecraft-interop";
+pub(crate) const DIRECTORY: &str = "/run/wirecraft-interop";
 
 /// `nobody`, who owns nothing: the programs of wirecraft run as this user and group.
 pub(super) const NOBODY: u32 = 65_534;
 
-/// Runs this program with `arguments` as process 1 of new namespaces, for `limit` at most.
+/// Says whether this machine and user can have namespaces for `task`.
+///
+/// # Errors
+/// When they cannot.
+pub(crate) fn check_rights(task: &str) -> Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    ensure!(
+        cfg!(target_os = "linux"),
+        "{task} needs Linux: it runs in network namespaces"
+    );
+    let user = fs::metadata("/proc/self")
+        .context("reading /proc/self")?
+        .uid();
+    ensure!(
+        user == 0,
+        "{task} needs root, for network namespaces: sudo cargo xtask {task}"
+    );
+    Ok(())
+}
+
+/// Runs `task` of this program with `arguments` as process 1 of new namespaces, for `limit` at most.
 ///
 /// # Errors
 /// When the namespaces cannot be made, or the time ran out; then everything inside was killed.
-pub(super) fn enter(arguments: &[String], limit: Duration) -> Result<ExitStatus> {
+pub(crate) fn enter(task: &str, arguments: &[String], limit: Duration) -> Result<ExitStatus> {
     let program = std::env::current_exe().context("finding this program")?;
     let mut child = Command::new("setpriv")
         .args(["--pdeathsig", "KILL"])
         .args(["unshare", "--net", "--mount", "--pid", "--mount-proc"])
         .args(["--fork", "--kill-child=KILL", "--"])
         .arg(program)
-        .arg("interop")
+        .arg(task)
         .args(arguments)
         .spawn()
         .context("starting setpriv")?;
@@ -57,7 +77,7 @@ pub(super) fn enter(arguments: &[String], limit: Duration) -> Result<ExitStatus>
 ///
 /// # Errors
 /// When called outside of [`enter`], or a mount fails.
-pub(super) fn furnish() -> Result<()> {
+pub(crate) fn furnish() -> Result<()> {
     ensure!(
         std::process::id() == 1,
         "this option is for the harness itself"
