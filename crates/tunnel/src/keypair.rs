@@ -151,7 +151,7 @@ impl SendCounters {
     }
 
     #[cfg(test)]
-    fn starting_at(used: u64) -> Self {
+    pub(crate) const fn starting_at(used: u64) -> Self {
         Self(AtomicU64::new(used))
     }
 }
@@ -174,6 +174,11 @@ impl Keypairs {
 
     pub(crate) fn current(&self) -> Option<&Keypair> {
         self.current.as_deref()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn current_mut(&mut self) -> Option<&mut Keypair> {
+        self.current.as_deref_mut()
     }
 
     pub(crate) fn find(&mut self, local_index: Index) -> Option<&mut Keypair> {

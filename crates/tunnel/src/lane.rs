@@ -181,3 +181,95 @@ fn unmapped(source: SocketAddr) -> SocketAddr {
     let address: IpAddr = source.ip().to_canonical();
     SocketAddr::new(address, source.port())
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::Ipv4Addr;
+
+    use chacha20::ChaCha8Rng;
+    use chacha20::rand_core::SeedableRng;
+    use wirecraft_noise_handshake::{LocalStatic, PrivateKey, RemoteStatic};
+    use wirecraft_wire_format::Index;
+
+    use super::*;
+
+    const NOW: Instant = Instant::from_origin(Duration::from_secs(100));
+
+    fn source(number: u32) -> SocketAddr {
+        (Ipv4Addr::from_bits(0x0a00_0000 + number), 1000).into()
+    }
+
+    fn push(lane: &mut HandshakeLane, from: SocketAddr, origin: Origin) {
+        let message = QueuedMessage::Initiation(Initiation::new(Index::new(0)));
+        let source = Source { from, local: None };
+        lane.push(Queued { message, source }, origin);
+    }
+
+    fn lane_with_waiting(messages: usize) -> HandshakeLane {
+        let mut lane = HandshakeLane::new();
+        for _ in 0..messages {
+            push(&mut lane, source(0), Origin::Elsewhere);
+        }
+        lane
+    }
+
+    #[test]
+    fn the_512th_message_that_waits_puts_the_device_under_load_and_none_before() {
+        assert!(!lane_with_waiting(UNDER_LOAD_QUEUE_LEN - 1).is_under_load(NOW));
+        assert!(lane_with_waiting(UNDER_LOAD_QUEUE_LEN).is_under_load(NOW));
+    }
+
+    #[test]
+    fn at_most_4096_messages_of_known_endpoints_wait() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut lane = lane_with_waiting(UNDER_LOAD_QUEUE_LEN);
+        let message = Initiation::new(Index::new(0));
+        let mut let_in = 0;
+        for number in 0..1000 {
+            for _ in 0..5 {
+                match lane.admit(NOW, &message, source(number), || true, &mut rng) {
+                    Admission::Admitted(origin) => {
+                        assert_eq!(origin, Origin::KnownEndpoint);
+                        push(&mut lane, source(number), origin);
+                        let_in += 1;
+                    }
+                    refused => assert_eq!(refused, Admission::Full),
+                }
+            }
+        }
+
+        assert_eq!(let_in, MAX_QUEUED_INCOMING_HANDSHAKES);
+    }
+
+    #[test]
+    fn messages_of_known_endpoints_are_taken_first() {
+        let mut lane = HandshakeLane::new();
+        push(&mut lane, source(1), Origin::Elsewhere);
+        push(&mut lane, source(2), Origin::KnownEndpoint);
+        push(&mut lane, source(3), Origin::KnownEndpoint);
+
+        let taken = core::iter::from_fn(|| lane.pop()).map(|queued| queued.source.from);
+
+        assert!(taken.eq([source(2), source(3), source(1)]));
+        assert!(lane.is_empty());
+    }
+
+    #[test]
+    fn a_cookie_is_the_same_whether_a_v4_or_a_dual_stack_socket_shows_the_source() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut lane = HandshakeLane::new();
+        let [local, remote] = [1, 2].map(|byte| PrivateKey::from_bytes([byte; 32]));
+        let remote = RemoteStatic::new(&LocalStatic::new(local), remote.public_key()).unwrap();
+        let plain = lane.cookie(NOW, "192.0.2.1:1000".parse().unwrap(), &mut rng);
+        let mut message = Initiation::new(Index::new(0));
+        remote.stamp(&mut message, Some(&plain));
+
+        let mapped = "[::ffff:192.0.2.1]:1000".parse().unwrap();
+        let other_port = "192.0.2.1:1001".parse().unwrap();
+
+        let mapped = lane.cookie(NOW, mapped, &mut rng);
+        assert_eq!(mapped.verify_mac2(&message), Ok(()));
+        let other_port = lane.cookie(NOW, other_port, &mut rng);
+        assert!(other_port.verify_mac2(&message).is_err());
+    }
+}

@@ -90,12 +90,25 @@ impl Transmit {
 /// The sort of a datagram that the device made by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TransmitKind {
-    /// An initiation or a response; the kernel marks these with DSCP AF41.
+    /// An initiation or a response.
     Handshake,
     /// A cookie reply.
     CookieReply,
     /// A keepalive or a packet that had been staged.
     Data,
+}
+
+impl TransmitKind {
+    /// The differentiated services code point of the outer header: AF41 for handshakes, so that they
+    /// get through where data is queued, and none for all else (Linux `messages.h`:
+    /// `HANDSHAKE_DSCP`).
+    #[must_use]
+    pub const fn dscp(self) -> u8 {
+        match self {
+            Self::Handshake => 0x88 >> 2,
+            Self::CookieReply | Self::Data => 0,
+        }
+    }
 }
 
 /// The state that belongs to no single peer.

@@ -2,6 +2,8 @@
 
 mod apply;
 mod configure;
+#[cfg(test)]
+mod counter_limits;
 mod receive;
 mod send;
 

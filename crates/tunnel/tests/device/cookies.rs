@@ -453,3 +453,39 @@ impl World {
         self.process_handshakes(host);
     }
 }
+
+#[test]
+fn a_wrong_mac1_is_refused_before_the_cookie_is_looked_at() {
+    let mut world = World::pair();
+    let mut peer = flood(&mut world, BOB);
+    let cookie = cookie_for(&mut world, &mut peer, source(1));
+
+    for _ in 0..100 {
+        let (mut message, _) = peer.hollow_initiation(Some(&cookie));
+        message.bytes[120] ^= 1;
+        let outcome = world.deliver(&message);
+        assert_eq!(outcome, Err(ReceiveError::InvalidMac1(MacError::WrongMac1)));
+    }
+    assert!(world.intercept().is_empty(), "no cookie is sent for it");
+
+    let (genuine, _) = peer.hollow_initiation(Some(&cookie));
+    let outcome = world.deliver(&genuine);
+    assert_eq!(outcome, Ok(Received::Handled), "its rate is not used up");
+}
+
+#[test]
+fn a_wrong_cookie_does_not_use_up_the_rate_of_a_source() {
+    let mut world = World::pair();
+    let mut peer = flood(&mut world, BOB);
+    let wrong = cookie_for(&mut world, &mut peer, source(1));
+    let right = cookie_for(&mut world, &mut peer, source(2));
+
+    for _ in 0..100 {
+        let (message, _) = peer.hollow_initiation(Some(&wrong));
+        let outcome = world.deliver(&message);
+        assert_eq!(outcome, Err(ReceiveError::CookieRequired));
+    }
+
+    let (genuine, _) = peer.hollow_initiation(Some(&right));
+    assert_eq!(world.deliver(&genuine), Ok(Received::Handled));
+}

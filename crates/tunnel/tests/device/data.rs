@@ -8,6 +8,7 @@ use wirecraft_tunnel::{
 use crate::raw_peer::{RawPeer, RawSession};
 use crate::world::{
     ALICE, BOB, CAROL, Kind, MTU, World, address, inner, inner_v6, numbered, packet, seconds,
+    socket,
 };
 
 /// Bob as a device, and Alice with a session that seals whatever it is told to.
@@ -450,4 +451,35 @@ fn bytes_of_packets_that_are_refused_inside_are_not_counted() {
         .unwrap_err();
 
     assert_eq!(world.status(BOB, ALICE).traffic.received_len, before);
+}
+
+#[test]
+fn counters_from_the_limit_on_are_refused_though_they_verify() {
+    let (mut world, alice, session) = raw_alice();
+    let counters = [
+        (REJECT_AFTER_MESSAGES, Err(ReceiveError::Replayed)),
+        (u64::MAX, Err(ReceiveError::Replayed)),
+        (REJECT_AFTER_MESSAGES - 1, Ok(())),
+    ];
+    for (counter, expected) in counters {
+        let sealed = session.seal_under(counter, &[]);
+        let outcome = world.deliver(&alice.datagram(&sealed));
+        assert_eq!(outcome.map(|_| ()), expected, "{counter}");
+    }
+}
+
+#[test]
+fn a_packet_that_is_refused_inside_confirms_the_key_and_moves_the_endpoint() {
+    let mut world = World::pair();
+    let mut alice = RawPeer::impersonating(&world, ALICE, BOB);
+    let mut session = alice.handshake(&mut world);
+    alice.at = socket("203.0.113.9:999");
+    assert!(!world.status(BOB, ALICE).has_session);
+
+    let spoofed = packet(BOB, ALICE, b"from a source that is not hers");
+    alice.say(&mut world, &mut session, &spoofed).unwrap_err();
+
+    let status = world.status(BOB, ALICE);
+    assert!(status.has_session);
+    assert_eq!(status.endpoint, Some(socket("203.0.113.9:999")));
 }

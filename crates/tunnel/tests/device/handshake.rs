@@ -6,13 +6,13 @@ use chacha20::rand_core::Rng;
 use wirecraft_noise_handshake::{
     LocalStatic, PresharedKey, PrivateKey, ReceivedInitiation, RemoteStatic, Tai64N,
 };
-use wirecraft_tunnel::{Event, ReceiveError, Received};
+use wirecraft_tunnel::{Datagram, Event, ReceiveError, Received, TransmitKind};
 use wirecraft_wire_format::{Message, Response};
 
 use crate::raw_peer::RawPeer;
 use crate::world::{
-    ALICE, BOB, CAROL, Flight, Kind, START, WALL_CLOCK_AT_START, World, milliseconds, numbered,
-    packet, seconds, socket,
+    ALICE, BOB, CAROL, Flight, Kind, START, WALL_CLOCK_AT_START, World, address, milliseconds,
+    numbered, packet, seconds, socket,
 };
 
 fn preshared_key(byte: u8) -> PresharedKey {
@@ -483,4 +483,47 @@ fn a_peer_with_another_private_key_is_a_stranger() {
     assert_eq!(world.counters(BOB).unknown_peer, 1);
     assert!(world.take_delivered(BOB).is_empty());
     assert_eq!(world.now, START);
+}
+
+#[test]
+fn an_initiation_of_a_stranger_leaves_the_attempt_of_an_initiator_open() {
+    let mut world = World::pair();
+    world.start_handshake(ALICE, BOB);
+    let initiation = world.intercept_one();
+    world.deliver_and_process(&initiation).unwrap();
+    let response = world.intercept_one();
+    let mut stranger = RawPeer::stranger(&world, ALICE);
+    let (stranger_initiation, _) = stranger.initiation();
+
+    world.deliver_and_process(&stranger_initiation).unwrap();
+    assert!(world.intercept().is_empty(), "a stranger is not answered");
+
+    world.deliver_and_process(&response).unwrap();
+    assert!(world.status(ALICE, BOB).has_session);
+}
+
+#[test]
+fn handshake_messages_are_marked_af41_and_nothing_else_is() {
+    let mut world = World::pair_with_session();
+    let (alice, bob) = (world.peer(BOB, ALICE), world.peer(ALICE, BOB));
+    world.advance(seconds(10));
+    let now = world.now;
+    let start = world.device(ALICE).start_handshake(now, bob);
+    start.unwrap();
+    let initiation = world.device(ALICE).poll_transmit().unwrap();
+    let keepalive = world
+        .device(BOB)
+        .set_persistent_keepalive(now, alice, Some(seconds(25)));
+    keepalive.unwrap();
+    let keepalive = world.device(BOB).poll_transmit().unwrap();
+
+    let mut bytes = initiation.datagram().to_vec();
+    let mut datagram = Datagram::new(address(ALICE), &mut bytes);
+    world.device(BOB).receive(now, &mut datagram).unwrap();
+    world.device(BOB).process_handshakes(now, 1);
+    let response = world.device(BOB).poll_transmit().unwrap();
+
+    let marks = [&initiation, &response, &keepalive].map(|transmit| transmit.kind.dscp());
+    assert_eq!(marks, [34, 34, 0]);
+    assert_eq!(TransmitKind::CookieReply.dscp(), 0);
 }

@@ -293,3 +293,16 @@ fn an_attempt_that_the_peers_own_handshake_overtook_is_dropped() {
     world.settle();
     world.assert_connected(ALICE, BOB);
 }
+
+#[test]
+fn an_initiator_with_staged_packets_confirms_by_them_alone() {
+    let mut world = World::pair();
+    world.send(ALICE, &packet(ALICE, BOB, b"one"));
+    world.send(ALICE, &packet(ALICE, BOB, b"two"));
+    world.settle();
+
+    assert_eq!(
+        world.kinds_sent(ALICE),
+        [Kind::Initiation, Kind::Data, Kind::Data]
+    );
+}
