@@ -26,13 +26,15 @@ pub struct Tai64N([u8; 12]);
 
 impl Tai64N {
     /// Makes the timestamp of a time since the Unix epoch, rounded down by at most 16.8 ms.
+    ///
+    /// A time beyond the last label of all gets that one.
     #[must_use]
     pub fn from_unix(since_epoch: Duration) -> Self {
-        let nanos = since_epoch.subsec_nanos();
-        Self::from_parts(
-            UNIX_EPOCH.saturating_add(since_epoch.as_secs()),
-            nanos - nanos % TICK_NANOS,
-        )
+        let (seconds, nanos) = match UNIX_EPOCH.checked_add(since_epoch.as_secs()) {
+            Some(seconds) => (seconds, since_epoch.subsec_nanos()),
+            None => (u64::MAX, NANOS_PER_SECOND - 1),
+        };
+        Self::from_parts(seconds, nanos - nanos % TICK_NANOS)
     }
 
     /// Makes a timestamp from its bytes.
@@ -140,5 +142,11 @@ mod tests {
         let last = Tai64N::from_bytes([0xff; 12]);
         assert_eq!(last.next(), last);
         assert_eq!(at(u64::MAX, 0).to_bytes()[..8], [0xff; 8]);
+    }
+
+    #[test]
+    fn time_beyond_the_last_label_is_not_before_one_with_more_nanoseconds() {
+        assert_eq!(at(u64::MAX, 0), at(u64::MAX - 1, 999_999_999));
+        assert!(at(u64::MAX, 0) >= at(u64::MAX - (1 << 62) - 10, 999_999_999));
     }
 }
