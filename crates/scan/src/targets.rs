@@ -160,7 +160,10 @@ impl FromStr for AddressRange {
     fn from_str(text: &str) -> Result<Self, TargetError> {
         let address = |text: &str| text.parse().map_err(|_| TargetError::Syntax);
         if let Some((start, prefix_len)) = text.split_once('/') {
-            let prefix_len = prefix_len.parse().map_err(|_| TargetError::Syntax)?;
+            // Digits only: a number type would take a sign.
+            let is_number = prefix_len.bytes().all(|byte| byte.is_ascii_digit());
+            let prefix_len = prefix_len.parse().ok().filter(|_| is_number);
+            let prefix_len = prefix_len.ok_or(TargetError::Syntax)?;
             return Self::prefix(address(start)?, prefix_len);
         }
         match text.split_once('-') {
@@ -402,6 +405,7 @@ mod tests {
         let parse = |text: &str| text.parse::<AddressRange>().unwrap_err();
         assert_eq!(parse("10.0.0"), TargetError::Syntax);
         assert_eq!(parse("10.0.0.0/x"), TargetError::Syntax);
+        assert_eq!(parse("10.0.0.0/+8"), TargetError::Syntax);
         assert_eq!(
             parse("10.0.0.0/33"),
             TargetError::PrefixTooLong { len: 33, max: 32 }
