@@ -58,7 +58,10 @@ impl ToTarget for &str {
             return address.to_target();
         }
         let (host, port) = self.rsplit_once(':').ok_or_else(|| not_a_target(self))?;
-        let port = port.parse().map_err(|_| not_a_target(self))?;
+        // Digits only: a number type would take a sign.
+        let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = port.parse().ok().filter(|_| is_number);
+        let port = port.ok_or_else(|| not_a_target(self))?;
         if host.is_empty() || host.contains(':') {
             return Err(not_a_target(self));
         }
@@ -104,6 +107,7 @@ mod tests {
             "example.org",
             "example.org:",
             "example.org:65536",
+            "example.org:+80",
             ":80",
             "fd00::1",
             "",

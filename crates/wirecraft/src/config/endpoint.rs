@@ -79,13 +79,14 @@ fn parse_port(text: &str) -> Option<u16> {
 
 /// Sorts out what no resolver could answer: URLs, mistyped addresses, white space.
 fn is_lookup_name(host: &str) -> bool {
+    let foreign = |c: char| c.is_whitespace() || c.is_control() || "/:@[]\\\"'<>,;?#".contains(c);
     if let Some((address, zone)) = host.split_once('%') {
-        return address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty();
+        let is_zone = !zone.is_empty() && !zone.contains(foreign);
+        return address.parse::<Ipv6Addr>().is_ok() && is_zone;
     }
     let mistyped_v4 = host
         .bytes()
         .all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let foreign = |c: char| c.is_whitespace() || c.is_control() || "/:@[]\\\"'<>,;?#".contains(c);
     !host.is_empty() && host.len() <= 1024 && !mistyped_v4 && !host.contains(foreign)
 }
 
@@ -163,6 +164,9 @@ mod tests {
             "https://vpn.example.org:51820",
             "vpn.example.org:51820:51820",
             "a b:51820",
+            "fe80::1%:51820",
+            "fe80::1%eth 0:51820",
+            "fe80::1%a]:b:51820",
         ] {
             assert_eq!(text.parse::<Endpoint>(), Err(ParseEndpointError), "{text}");
         }
