@@ -12,6 +12,7 @@ mod kdf;
 mod keys;
 mod macs;
 mod secret;
+mod stack;
 mod statics;
 mod timestamp;
 mod transport;
@@ -27,6 +28,7 @@ pub use handshake::{
 };
 pub use keys::{KEY_LEN, KeyError, KeyText, PresharedKey, PrivateKey, PublicKey};
 pub use macs::{Cookie, CookieSecret, LABEL_COOKIE, LABEL_MAC1, Mac1, MacError};
+pub use stack::wipe_stack_after;
 pub use statics::{LocalStatic, LowOrderKey, RemoteStatic};
 pub use timestamp::Tai64N;
 pub use transport::{Open, OpenError, OpeningKey, Seal, SealingKey, TransportKeys};

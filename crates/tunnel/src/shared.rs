@@ -113,7 +113,8 @@ impl TransmitKind {
 
 /// The state that belongs to no single peer.
 pub(crate) struct Shared<R> {
-    pub(crate) local: Option<LocalStatic>,
+    /// In a place of its own, so that a device that moves leaves no copy of the private key behind.
+    pub(crate) local: Option<Box<LocalStatic>>,
     pub(crate) entropy: R,
     pub(crate) mtu: usize,
     pub(crate) indices: IndexTable,

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use rand_core::CryptoRng;
-use wirecraft_noise_handshake::{LocalStatic, PresharedKey, PrivateKey, PublicKey};
+use wirecraft_noise_handshake::{
+    LocalStatic, PresharedKey, PrivateKey, PublicKey, wipe_stack_after,
+};
 use wirecraft_time::Instant;
 
 use super::Device;
@@ -42,19 +44,28 @@ impl<R: CryptoRng> Device<R> {
     /// in them. A peer with the public key that is now our own is removed. The key that is set
     /// already changes nothing.
     pub fn set_private_key(&mut self, private_key: Option<PrivateKey>) {
-        let former = self.shared.local.as_ref().map(LocalStatic::private_key);
+        wipe_stack_after(|| self.replace_private_key(private_key));
+    }
+
+    fn replace_private_key(&mut self, private_key: Option<PrivateKey>) {
+        let former = self.private_key();
         if former == private_key.as_ref() {
             return;
         }
-        self.shared.local = private_key.map(LocalStatic::new);
+        self.shared.local = private_key.map(|key| Box::new(LocalStatic::new(key)));
         if let Some(own) = self.public_key().and_then(|key| self.peers.id_of(&key)) {
             self.remove_peer(own);
         }
         let local = self.shared.local.take();
         for peer in self.peers.iter_mut() {
-            peer.set_local(local.as_ref(), &mut self.shared);
+            peer.set_local(local.as_deref(), &mut self.shared);
         }
         self.shared.local = local;
+    }
+
+    fn private_key(&self) -> Option<&PrivateKey> {
+        let local = self.shared.local.as_deref();
+        local.map(LocalStatic::private_key)
     }
 
     /// Adds a peer, or finds the one that has this public key already.
@@ -66,7 +77,8 @@ impl<R: CryptoRng> Device<R> {
             return Err(ConfigureError::OwnKey);
         }
         let known = self.peers.id_of(&public_key);
-        Ok(known.unwrap_or_else(|| self.peers.insert(public_key, self.shared.local.as_ref())))
+        let add = || self.peers.insert(public_key, self.shared.local.as_deref());
+        Ok(known.unwrap_or_else(|| wipe_stack_after(add)))
     }
 
     /// Removes a peer with its session and its allowed IPs; says whether there was one.
@@ -74,7 +86,10 @@ impl<R: CryptoRng> Device<R> {
         let removed = self.peers.remove(peer);
         let any = removed.is_some();
         if let Some(mut peer) = removed {
-            peer.detach(&mut self.shared);
+            wipe_stack_after(|| {
+                peer.detach(&mut self.shared);
+                drop(peer);
+            });
         }
         any
     }
@@ -122,7 +137,7 @@ impl<R: CryptoRng> Device<R> {
             .peers
             .get_mut(peer)
             .ok_or(ConfigureError::UnknownPeer)?;
-        peer.set_preshared_key(preshared_key);
+        wipe_stack_after(|| peer.set_preshared_key(preshared_key));
         Ok(())
     }
 

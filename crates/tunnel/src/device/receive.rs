@@ -2,7 +2,7 @@
 
 use rand_core::CryptoRng;
 use wirecraft_ip_packets::Ecn;
-use wirecraft_noise_handshake::ReceivedInitiation;
+use wirecraft_noise_handshake::{ReceivedInitiation, wipe_stack_after};
 use wirecraft_time::Instant;
 use wirecraft_wire_format::{CookieReply, HandshakeMessage, Index, Initiation, Message, Response};
 
@@ -71,10 +71,10 @@ impl<R: CryptoRng> Device<R> {
             let Some(Queued { message, source }) = self.lane.pop() else {
                 break;
             };
-            let result = match message {
+            let result = wipe_stack_after(|| match message {
                 QueuedMessage::Initiation(message) => self.read_initiation(now, &message, source),
                 QueuedMessage::Response(message) => self.read_response(now, &message, source),
-            };
+            });
             if let Err(error) = result {
                 self.shared.counters.count_receive_error(error);
             }

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 
 use rand_core::CryptoRng;
 use wirecraft_ip_packets::Ecn;
-use wirecraft_noise_handshake::{LocalStatic, ReceivedInitiation, TransportKeys, initiate};
+use wirecraft_noise_handshake::{
+    LocalStatic, ReceivedInitiation, TransportKeys, initiate, wipe_stack_after,
+};
 use wirecraft_time::Instant;
 use wirecraft_wire_format::{
-    CookieReply, HandshakeMessage, INITIATION_LEN, RESPONSE_LEN, Response,
+    CookieReply, HandshakeMessage, INITIATION_LEN, Initiation, RESPONSE_LEN, Response,
 };
 
 use super::{Peer, ReceivedCookie};
@@ -62,21 +64,9 @@ impl Peer {
         let Some(destination) = self.destination(Ecn::NotEct) else {
             return;
         };
-        let (Some(local), Some(remote)) = (&shared.local, &self.remote) else {
+        let Some(message) = wipe_stack_after(|| self.make_initiation(now, shared)) else {
             return;
         };
-        let timestamp = shared.timestamp_after(self.newest_timestamp_sent, now);
-        let index = shared.indices.allocate(self.id, &mut shared.entropy);
-        let made = initiate(local, remote, timestamp, index, &mut shared.entropy);
-        let Ok((mut message, attempt)) = made else {
-            shared.indices.release(index);
-            return;
-        };
-        let cookie = self.cookie.as_ref().filter(|cookie| cookie.is_fresh(now));
-        self.last_mac1 = Some(remote.stamp(&mut message, cookie.map(|cookie| &cookie.cookie)));
-        self.drop_attempt(shared);
-        self.attempt = Some(attempt);
-        self.newest_timestamp_sent = Some(timestamp);
         self.handshake_sent_at = Some(now);
         shared
             .transmits
@@ -89,6 +79,28 @@ impl Peer {
         let jitter = shared.jitter();
         self.timers.initiation_sent(now, jitter);
         self.reschedule(shared);
+    }
+
+    /// Begins an attempt in place of the one that waits for an answer, if any.
+    fn make_initiation(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared<impl CryptoRng>,
+    ) -> Option<Initiation> {
+        let (local, remote) = (shared.local.as_ref()?, self.remote.as_ref()?);
+        let timestamp = shared.timestamp_after(self.newest_timestamp_sent, now);
+        let index = shared.indices.allocate(self.id, &mut shared.entropy);
+        let made = initiate(local, remote, timestamp, index, &mut shared.entropy);
+        let Ok((mut message, attempt)) = made else {
+            shared.indices.release(index);
+            return None;
+        };
+        let cookie = self.cookie.as_ref().filter(|cookie| cookie.is_fresh(now));
+        self.last_mac1 = Some(remote.stamp(&mut message, cookie.map(|cookie| &cookie.cookie)));
+        self.drop_attempt(shared);
+        self.attempt = Some(Box::new(attempt));
+        self.newest_timestamp_sent = Some(timestamp);
+        Some(message)
     }
 
     /// Verifies an initiation from this peer and answers it.

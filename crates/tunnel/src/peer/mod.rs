@@ -42,7 +42,8 @@ pub(crate) struct Peer {
     pub(crate) roaming: Roaming,
     /// Where the last authenticated message came from, as long as that is the endpoint.
     heard_at: Option<SocketAddr>,
-    attempt: Option<AwaitingResponse>,
+    /// In a place of its own: taken out of an `Option`, the bytes would stay behind.
+    attempt: Option<Box<AwaitingResponse>>,
     attempt_began_at: Option<Instant>,
     /// When an initiation or a response was last sent.
     handshake_sent_at: Option<Instant>,

@@ -1,6 +1,7 @@
 //! What a peer does when one of its timers has run out.
 
 use rand_core::CryptoRng;
+use wirecraft_noise_handshake::wipe_stack_after;
 use wirecraft_time::Instant;
 
 use super::Peer;
@@ -57,9 +58,13 @@ impl Peer {
         }
     }
 
+    /// Sealing and opening may have left copies of the keys on the stack, so that is wiped as well.
     pub(super) fn wipe_keys(&mut self, shared: &mut Shared<impl CryptoRng>) {
-        self.drop_attempt(shared);
-        if self.keypairs.clear(&mut shared.indices) {
+        let any = wipe_stack_after(|| {
+            self.drop_attempt(shared);
+            self.keypairs.clear(&mut shared.indices)
+        });
+        if any {
             shared.events.push(Event::SessionExpired { peer: self.id });
         }
     }
