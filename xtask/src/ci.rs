@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: everything a change must pass.
 
 mod arrows;
+mod rules;
 mod sources;
 
 use crate::steps::{Steps, cargo};
@@ -56,6 +57,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 fn house_rules(steps: &mut Steps, workspace: &Workspace) {
     let rerun = "cargo xtask ci --no-tests";
     steps.check("crate arrows", rerun, || arrows::check(workspace));
+    steps.check("protocol rules have tests", rerun, || {
+        rules::check(workspace)
+    });
     steps.check("unsafe stays in its crates", rerun, || {
         sources::unsafe_stays_in_its_crates(workspace)
     });

@@ -94,7 +94,7 @@ fn holds_only_tests(path: &Path) -> bool {
         || path.components().any(|part| part.as_os_str() == "tests")
 }
 
-fn rust_files(root: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn rust_files(root: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut waiting: Vec<PathBuf> = SOURCE_DIRECTORIES
         .iter()

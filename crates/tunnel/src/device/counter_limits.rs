@@ -40,7 +40,8 @@ impl Pair {
             let mut device = Device::new(MTU, ChaCha8Rng::seed_from_u64(own as u64));
             device.set_private_key(Some(keys[own].clone()));
             let peer = device.add_peer(keys[other].public_key()).unwrap();
-            let address = |number: usize| ([192, 0, 2, number as u8], 51820).into();
+            let address =
+                |number: usize| ([192, 0, 2, u8::try_from(number).unwrap()], 51820).into();
             device.set_endpoint(peer, address(other)).unwrap();
             device
                 .add_allowed_ip(peer, "0.0.0.0/0".parse().unwrap())
