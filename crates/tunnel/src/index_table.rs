@@ -34,6 +34,10 @@ impl IndexTable {
         self.owners.get(&index.value()).copied()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.owners.len()
+    }
+
     pub(crate) fn release(&mut self, index: Index) {
         self.owners.remove(&index.value());
     }

@@ -306,3 +306,22 @@ fn an_initiator_with_staged_packets_confirms_by_them_alone() {
         [Kind::Initiation, Kind::Data, Kind::Data]
     );
 }
+
+#[test]
+fn a_peer_holds_four_indices_at_most_and_none_once_its_keys_are_wiped() {
+    let mut world = World::pair();
+    for number in 0..60 {
+        world.send(ALICE, &numbered(ALICE, BOB, number));
+        world.send(BOB, &numbered(BOB, ALICE, number));
+        for host in [ALICE, BOB] {
+            assert!(world.device(host).indices_in_use() <= 4);
+        }
+        world.advance(seconds(20));
+    }
+    assert_ne!(world.device(ALICE).indices_in_use(), 0);
+
+    world.advance(seconds(1200));
+
+    assert_eq!(world.device(ALICE).indices_in_use(), 0);
+    assert_eq!(world.device(BOB).indices_in_use(), 0);
+}
