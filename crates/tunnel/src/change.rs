@@ -100,13 +100,10 @@ impl PeerChange {
     }
 
     /// The same change for a peer whose settings are to be no others than those stated.
-    pub(crate) fn with_defaults(self) -> Self {
-        Self {
-            preshared_key: self.preshared_key.or(Some(PresharedKey::ZERO)),
-            roaming: self.roaming.or(Some(Roaming::Followed)),
-            persistent_keepalive: self.persistent_keepalive.or(Some(Duration::ZERO)),
-            replace_allowed_ips: true,
-            ..self
-        }
+    pub(crate) fn fill_in_defaults(&mut self) {
+        self.preshared_key.get_or_insert(PresharedKey::ZERO);
+        self.roaming.get_or_insert_default();
+        self.persistent_keepalive.get_or_insert(Duration::ZERO);
+        self.replace_allowed_ips = true;
     }
 }

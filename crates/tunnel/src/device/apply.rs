@@ -21,34 +21,28 @@ impl<R: CryptoRng> Device<R> {
     /// # Errors
     /// [`ConfigureError::OwnKey`] if a peer to be added has the device's own public key. That peer is
     /// passed over, as the kernel does; everything else is done all the same.
-    pub fn apply(&mut self, now: Instant, change: DeviceChange) -> Result<(), ConfigureError> {
-        let DeviceChange {
-            private_key,
-            replace_peers,
-            peers,
-        } = change;
-        if let Some(private_key) = private_key {
+    pub fn apply(&mut self, now: Instant, mut change: DeviceChange) -> Result<(), ConfigureError> {
+        // The keys stay where they are until `change` is dropped, which wipes them there.
+        if let Some(private_key) = &change.private_key {
             self.change_private_key(now, private_key);
         }
-        if replace_peers {
-            self.remove_peers_but(&peers);
+        if change.replace_peers {
+            self.remove_peers_but(&change.peers);
         }
         let mut outcome = Ok(());
-        for peer in peers {
-            let peer = if replace_peers {
-                peer.with_defaults()
-            } else {
-                peer
-            };
+        for peer in &mut change.peers {
+            if change.replace_peers {
+                peer.fill_in_defaults();
+            }
             let applied = self.apply_to_peer(now, peer);
             outcome = outcome.and(applied);
         }
         outcome
     }
 
-    fn change_private_key(&mut self, now: Instant, change: PrivateKeyChange) {
+    fn change_private_key(&mut self, now: Instant, change: &PrivateKeyChange) {
         self.set_private_key(match change {
-            PrivateKeyChange::Set(key) => Some(key),
+            PrivateKeyChange::Set(key) => Some(key.clone()),
             PrivateKeyChange::Remove => None,
         });
         for peer in self.peers.iter_mut() {
@@ -73,7 +67,7 @@ impl<R: CryptoRng> Device<R> {
         }
     }
 
-    fn apply_to_peer(&mut self, now: Instant, change: PeerChange) -> Result<(), ConfigureError> {
+    fn apply_to_peer(&mut self, now: Instant, change: &PeerChange) -> Result<(), ConfigureError> {
         let known = self.peer_id(&change.public_key);
         let peer = match (change.presence, known) {
             (Presence::Removed, Some(peer)) => {
@@ -84,8 +78,8 @@ impl<R: CryptoRng> Device<R> {
             (Presence::Ensured | Presence::UpdateOnly, Some(peer)) => peer,
             (Presence::Ensured, None) => self.add_peer(change.public_key)?,
         };
-        if let Some(preshared_key) = change.preshared_key {
-            self.set_preshared_key(peer, preshared_key)?;
+        if let Some(preshared_key) = &change.preshared_key {
+            self.set_preshared_key(peer, preshared_key.clone())?;
         }
         if let Some(roaming) = change.roaming {
             self.set_roaming(peer, roaming)?;
@@ -96,7 +90,7 @@ impl<R: CryptoRng> Device<R> {
         if change.replace_allowed_ips {
             self.clear_allowed_ips(peer)?;
         }
-        for prefix in change.allowed_ips {
+        for &prefix in &change.allowed_ips {
             match prefix {
                 AllowedIpChange::Add(prefix) => self.add_allowed_ip(peer, prefix)?,
                 AllowedIpChange::Remove(prefix) => self.remove_allowed_ip(peer, prefix)?,

@@ -44,15 +44,15 @@ impl<R: CryptoRng> Device<R> {
     /// in them. A peer with the public key that is now our own is removed. The key that is set
     /// already changes nothing.
     pub fn set_private_key(&mut self, private_key: Option<PrivateKey>) {
-        wipe_stack_after(|| self.replace_private_key(private_key));
+        wipe_stack_after(|| self.replace_private_key(private_key.as_ref()));
     }
 
-    fn replace_private_key(&mut self, private_key: Option<PrivateKey>) {
+    fn replace_private_key(&mut self, private_key: Option<&PrivateKey>) {
         let former = self.private_key();
-        if former == private_key.as_ref() {
+        if former == private_key {
             return;
         }
-        self.shared.local = private_key.map(|key| Box::new(LocalStatic::new(key)));
+        self.shared.local = private_key.map(|key| Box::new(LocalStatic::new(key.clone())));
         if let Some(own) = self.public_key().and_then(|key| self.peers.id_of(&key)) {
             self.remove_peer(own);
         }
@@ -137,7 +137,7 @@ impl<R: CryptoRng> Device<R> {
             .peers
             .get_mut(peer)
             .ok_or(ConfigureError::UnknownPeer)?;
-        wipe_stack_after(|| peer.set_preshared_key(preshared_key));
+        peer.set_preshared_key(&preshared_key);
         Ok(())
     }
 

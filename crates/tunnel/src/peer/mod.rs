@@ -16,6 +16,7 @@ use rand_core::CryptoRng;
 use wirecraft_ip_packets::Ecn;
 use wirecraft_noise_handshake::{
     AwaitingResponse, Cookie, LocalStatic, Mac1, PresharedKey, PublicKey, RemoteStatic, Tai64N,
+    wipe_stack_after,
 };
 use wirecraft_time::Instant;
 
@@ -185,8 +186,8 @@ impl Peer {
     }
 
     /// Takes effect on the next handshake.
-    pub(crate) fn set_preshared_key(&mut self, preshared_key: PresharedKey) {
-        self.preshared_key = preshared_key;
+    pub(crate) fn set_preshared_key(&mut self, preshared_key: &PresharedKey) {
+        wipe_stack_after(|| self.preshared_key.clone_from(preshared_key));
     }
 
     /// Changes the interval; a new one starts with a keepalive at once.

@@ -19,6 +19,7 @@ use std::time::Duration;
 use memory::Needle;
 use needles::Group;
 use scene::{Observer, Scene};
+use wirecraft_noise_handshake::wipe_stack_after;
 
 /// Set in the process that looks for secrets.
 const IS_SEARCHER: &str = "WIRECRAFT_TEST_SEARCHES_ITS_MEMORY";
@@ -260,5 +261,30 @@ fn everything_is_gone_when_the_device_is_dropped() {
         );
         scene.drop_devices();
         scene.check("dropped", &[]);
+    });
+}
+
+#[test]
+fn keys_that_came_as_a_change_are_gone_when_another_replaces_them() {
+    let test = "keys_that_came_as_a_change_are_gone_when_another_replaces_them";
+    play(test, |scene| {
+        // What is in the frames of the test itself is its own business.
+        wipe_stack_after(|| scene.apply_new_keys());
+        scene.check("new keys", &[Group::NewStatics]);
+        scene.apply_no_peers();
+        scene.check("no peers", &[Group::NewStatics]);
+    });
+}
+
+#[test]
+fn session_keys_are_gone_after_a_suspend() {
+    play("session_keys_are_gone_after_a_suspend", |scene| {
+        let configured = [Group::Statics, Group::Psk, Group::StaticStatic];
+        scene.start_handshake();
+        scene.exchange();
+        scene.advance(MINUTE);
+        scene.check("in use", &[&configured[..], &[Group::Session(0)]].concat());
+        scene.suspend();
+        scene.check("resumed", &[&configured[..], &[Group::Attempt(1)]].concat());
     });
 }

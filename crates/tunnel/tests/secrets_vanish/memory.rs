@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
+
+use zeroize::Zeroize as _;
 
 use crate::needles::Group;
 
@@ -75,11 +78,11 @@ pub(crate) fn search(needles: &[Needle]) -> Vec<Find> {
     let beginnings = Beginnings::of(needles);
     let mut chunk = vec![0; CHUNK_LEN];
     let mut finds = Vec::new();
-    for mapping in maps.lines().filter_map(Mapping::parse) {
+    let mappings = maps.lines().filter_map(Mapping::parse);
+    let own = chunk.as_ptr_range();
+    for mapping in mappings.flat_map(|mapping| mapping.without(&own)) {
         let mut at = mapping.start;
         while at < mapping.end {
-            // The buffer must not hold the last chunk when the search comes to the buffer itself.
-            chunk.fill(0);
             let len = CHUNK_LEN.min(mapping.len_from(at));
             // A mapping may be gone since the list was read.
             let Ok(read) = memory.read_at(&mut chunk[..len], at) else {
@@ -98,6 +101,7 @@ pub(crate) fn search(needles: &[Needle]) -> Vec<Find> {
             at += if is_last { len } else { read - NEEDLE_LEN + 1 } as u64;
         }
     }
+    chunk.zeroize();
     finds
 }
 
@@ -152,6 +156,21 @@ impl Mapping {
             end: u64::from_str_radix(end, 16).expect("an address"),
             name: words.nth(3).unwrap_or("memory without a name").to_owned(),
         })
+    }
+
+    /// The parts of it that are not the buffer into which they are read.
+    fn without(self, buffer: &Range<*const u8>) -> [Self; 2] {
+        let [start, end] = [buffer.start, buffer.end].map(|address| address.addr() as u64);
+        let before = Self {
+            end: self.end.min(start).max(self.start),
+            name: self.name.clone(),
+            ..self
+        };
+        let behind = Self {
+            start: self.start.max(end).min(self.end).max(before.end),
+            ..self
+        };
+        [before, behind]
     }
 
     /// How many bytes it has from an address in it on.

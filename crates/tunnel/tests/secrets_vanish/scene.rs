@@ -7,7 +7,9 @@ use std::time::Duration;
 use chacha20::rand_core::{TryCryptoRng, TryRng};
 use wirecraft_noise_handshake::{PresharedKey, PrivateKey};
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Arena, Datagram, Device, PeerId};
+use wirecraft_tunnel::{
+    Arena, Datagram, Device, DeviceChange, PeerChange, PeerId, PrivateKeyChange,
+};
 use zeroize::Zeroizing;
 
 use crate::memory::{Needle, search};
@@ -278,6 +280,42 @@ impl Scene {
         for (host, draws) in self.hosts.iter_mut().zip(&NEW_PRIVATE_KEYS) {
             host.device.set_private_key(Some(private_key(draws)));
         }
+    }
+
+    /// Replaces all keys by one change, as a program does that reads a configuration.
+    pub(crate) fn apply_new_keys(&mut self) {
+        let public = NEW_PRIVATE_KEYS.map(|draws| private_key(&draws).public_key());
+        for (own, other) in [(ALICE, BOB), (BOB, ALICE)] {
+            let mut peer = PeerChange::new(public[other]);
+            peer.preshared_key = Some(preshared_key(&PRESHARED_KEY));
+            self.apply(own, vec![peer]);
+            let mut peer = PeerChange::new(public[other]);
+            peer.preshared_key = Some(preshared_key(&NEW_PRESHARED_KEY));
+            self.apply(own, vec![peer]);
+        }
+    }
+
+    pub(crate) fn apply_no_peers(&mut self) {
+        for host in [ALICE, BOB] {
+            self.apply(host, Vec::new());
+        }
+    }
+
+    fn apply(&mut self, host: usize, peers: Vec<PeerChange>) {
+        let change = DeviceChange {
+            private_key: Some(PrivateKeyChange::Set(private_key(&NEW_PRIVATE_KEYS[host]))),
+            replace_peers: true,
+            peers,
+        };
+        let applied = self.hosts[host].device.apply(self.now, change);
+        applied.expect("no peer has the key of its host");
+    }
+
+    pub(crate) fn suspend(&mut self) {
+        for host in &mut self.hosts {
+            host.device.handle_suspend(self.now);
+        }
+        self.exchange_nothing();
     }
 
     fn exchange_nothing(&mut self) {
