@@ -1,4 +1,4 @@
-//! The harnesses of the project: checks, interop, benchmarks, release.
+//! The harnesses of the project: checks, interop, simulation, benchmarks, release.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
@@ -11,6 +11,7 @@ mod ci;
 mod flood;
 mod interop;
 mod release;
+mod simulate;
 mod steps;
 mod stopwatch;
 mod workspace;
@@ -26,6 +27,8 @@ Tasks:
                            `cargo xtask interop --help` lists the options
   flood [OPTIONS]          a tunnel under attack, measured (root, Linux)
   bench [--quick] [FILTER] benchmarks of the workspace
+  simulate [OPTIONS]       devices on a bad simulated network, 20 simulated hours;
+                           `cargo xtask simulate --help` lists the options
   release                  what takes long: licences, API changes, rivals, packaging
 ";
 
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Some("interop") => interop::run(&rest),
         Some("flood") => flood::run(&rest),
         Some("bench") => bench::run(&rest),
+        Some("simulate") => simulate::run(&rest),
         Some("release") => release::run(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

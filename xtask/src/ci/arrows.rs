@@ -68,7 +68,13 @@ const LAYERS: &[Arrows] = &[
     ),
     arrows(
         "wirecraft-testing",
-        &["wirecraft-tunnel", "wirecraft-ip-packets", "wirecraft-time"],
+        &[
+            "wirecraft-time",
+            "wirecraft-wire-format",
+            "wirecraft-ip-packets",
+            "wirecraft-noise-handshake",
+            "wirecraft-tunnel",
+        ],
     ),
     arrows("xtask", &[]),
 ];

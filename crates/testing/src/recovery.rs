@@ -1,0 +1,270 @@
+//! Whether tunnels work again after trouble, and then go on working.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use wirecraft_time::Instant;
+use wirecraft_tunnel::{KEEPALIVE_TIMEOUT, REKEY_TIMEOUT, REKEY_TIMEOUT_JITTER_MAX};
+
+use crate::observer::Violation;
+use crate::payload::Label;
+use crate::scenario::{Attachment, Cycle, Scenario};
+use crate::tally::Tally;
+
+/// The time in which a flow is to deliver something after trouble.
+pub(crate) const RECONNECT_WITHIN: Duration = Duration::from_secs(60);
+
+/// Flows that send more seldom than this are not watched.
+const WATCHED_INTERVAL_MAX: Duration = Duration::from_secs(5);
+
+/// After it delivered something, a flow has this long until it must not lose anything any more.
+const SETTLES_WITHIN: Duration = Duration::from_secs(20);
+
+/// What is offered so shortly before the end of a calm may still be under way when it ends.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(5);
+
+/// A flow in a calm.
+pub(crate) struct Watch {
+    flow: usize,
+    calm_began_at: Duration,
+    calm_ends_at: Duration,
+    is_lossless: bool,
+    /// The longest that it may take on a lossless path.
+    most: Duration,
+    first_offered_at: Option<Instant>,
+    delivered_at: Option<Instant>,
+    /// Packets that must arrive.
+    awaited: BTreeMap<u64, Duration>,
+}
+
+impl Watch {
+    /// Begins to watch a flow, if there is something to be said of it.
+    ///
+    /// Its receiver must keep its address: a peer that moved is found again only when it speaks.
+    pub(crate) fn begin(scenario: &Scenario, cycle: &Cycle, flow: usize) -> Option<Self> {
+        let plan = scenario.flows[flow];
+        let interval = plan.pattern.interval();
+        if scenario.nodes[plan.to] != Attachment::Fixed || interval > WATCHED_INTERVAL_MAX {
+            return None;
+        }
+        Some(Self {
+            flow,
+            calm_began_at: cycle.heals,
+            calm_ends_at: cycle.ends,
+            is_lossless: cycle.calm.is_lossless(),
+            most: recovery_time(scenario, cycle, interval),
+            first_offered_at: None,
+            delivered_at: None,
+            awaited: BTreeMap::new(),
+        })
+    }
+
+    pub(crate) fn offered(&mut self, now: Instant, label: &Label) {
+        self.first_offered_at.get_or_insert(now);
+        let is_settled = |at: Instant| now >= at + SETTLES_WITHIN;
+        let arrives_in_time = label.offered_at + ARRIVES_WITHIN <= self.calm_ends_at;
+        if self.is_lossless && arrives_in_time && self.delivered_at.is_some_and(is_settled) {
+            self.awaited.insert(label.number, label.offered_at);
+        }
+    }
+
+    pub(crate) fn delivered(
+        &mut self,
+        now: Instant,
+        label: &Label,
+        tally: &mut Tally,
+    ) -> Result<(), Violation> {
+        self.awaited.remove(&label.number);
+        let Some(first) = self.first_offered_at else {
+            return Ok(());
+        };
+        if label.offered_at < self.calm_began_at || self.delivered_at.is_some() {
+            return Ok(());
+        }
+        self.delivered_at = Some(now);
+        let after = now.since(first);
+        let in_time = after <= RECONNECT_WITHIN;
+        tally.reconnected += u64::from(in_time);
+        tally.late += u64::from(!in_time);
+        self.judge(after, tally)
+    }
+
+    /// Ends the watch with the calm.
+    pub(crate) fn end(self, now: Instant, tally: &mut Tally) -> Result<(), Violation> {
+        let flow = self.flow;
+        if let (None, Some(first)) = (self.delivered_at, self.first_offered_at) {
+            let after = now.since(first);
+            tally.late += u64::from(after > RECONNECT_WITHIN);
+            self.judge(after, tally)?;
+        }
+        match self.awaited.first_key_value() {
+            None => Ok(()),
+            Some((&number, &offered_at)) => Err(Violation::Vanished {
+                flow,
+                number,
+                offered_at,
+            }),
+        }
+    }
+
+    fn judge(&self, after: Duration, tally: &mut Tally) -> Result<(), Violation> {
+        if !self.is_lossless {
+            return Ok(());
+        }
+        tally.slowest_on_clean_path = tally.slowest_on_clean_path.max(after);
+        let (flow, most) = (self.flow, self.most);
+        if after > most {
+            return Err(Violation::SlowReconnect { flow, after, most });
+        }
+        Ok(())
+    }
+}
+
+/// The longest that a flow may take to deliver something on a path that loses nothing.
+///
+/// The sender may have a session that its peer lost. It learns that 15 s and jitter after the first
+/// packet without an answer (whitepaper §6.5); a handshake message just before delays the initiation by
+/// up to 5 s and jitter (§6.4). Three messages are then under way one after another, and the packet that
+/// arrives may be the next one. Nodes look at what arrives with their latency.
+fn recovery_time(scenario: &Scenario, cycle: &Cycle, interval: Duration) -> Duration {
+    let silence = KEEPALIVE_TIMEOUT + REKEY_TIMEOUT + REKEY_TIMEOUT_JITTER_MAX;
+    let barred = REKEY_TIMEOUT + REKEY_TIMEOUT_JITTER_MAX;
+    let way = cycle.calm.delay + cycle.calm.jitter + scenario.latency;
+    silence + barred + way * 4 + interval * 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Quality;
+    use crate::scenario::{Flow, Pattern, Topology};
+
+    const INTERVAL: Duration = Duration::from_secs(1);
+
+    /// One flow from node 0 to node 1 in a calm from 100 s to 300 s.
+    fn scenario(to: Attachment, interval: Duration, calm: Quality) -> Scenario {
+        Scenario {
+            seed: 0,
+            topology: Topology::Pair,
+            outer_v6: false,
+            latency: Duration::ZERO,
+            nodes: vec![Attachment::Fixed, to],
+            tunnels: Vec::new(),
+            flows: vec![Flow {
+                from: 0,
+                to: 1,
+                pattern: Pattern::OneWay(interval),
+            }],
+            cycles: vec![Cycle {
+                begins: Duration::ZERO,
+                heals: Duration::from_secs(100),
+                ends: Duration::from_secs(300),
+                rough: [Quality::CLEAN; 2],
+                calm,
+                faults: Vec::new(),
+            }],
+        }
+    }
+
+    fn watch(calm: Quality) -> Watch {
+        let scenario = scenario(Attachment::Fixed, INTERVAL, calm);
+        Watch::begin(&scenario, &scenario.cycles[0], 0).unwrap()
+    }
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_origin(Duration::from_secs(seconds))
+    }
+
+    fn label(offered_at: u64) -> Label {
+        Label {
+            origin: 0,
+            destination: 1,
+            incarnation: 0,
+            flow: 0,
+            is_answer: false,
+            number: offered_at,
+            offered_at: Duration::from_secs(offered_at),
+        }
+    }
+
+    fn lossy() -> Quality {
+        Quality {
+            loss: crate::link::Loss::Uniform(0.3),
+            ..Quality::CLEAN
+        }
+    }
+
+    #[test]
+    fn a_flow_to_a_node_that_moves_or_that_sends_seldom_is_not_watched() {
+        let begins = |to, interval| {
+            let scenario = scenario(to, interval, Quality::CLEAN);
+            Watch::begin(&scenario, &scenario.cycles[0], 0).is_some()
+        };
+        assert!(begins(Attachment::Fixed, INTERVAL));
+        assert!(!begins(Attachment::Nat, INTERVAL));
+        assert!(!begins(Attachment::Fixed, INTERVAL * 6));
+    }
+
+    #[test]
+    fn a_lossy_path_may_take_longer_but_60_s_are_counted_as_late() {
+        let (mut watch, mut tally) = (watch(lossy()), Tally::default());
+        watch.offered(at(101), &label(101));
+        assert_eq!(watch.delivered(at(162), &label(101), &mut tally), Ok(()));
+        assert_eq!((tally.reconnected, tally.late), (0, 1));
+    }
+
+    #[test]
+    fn a_flow_that_delivers_nothing_at_all_is_late_and_on_a_clean_path_a_violation() {
+        let mut tally = Tally::default();
+        let mut lossy = watch(lossy());
+        lossy.offered(at(101), &label(101));
+        assert_eq!(lossy.end(at(300), &mut tally), Ok(()));
+        assert_eq!((tally.reconnected, tally.late), (0, 1));
+        let mut clean = watch(Quality::CLEAN);
+        clean.offered(at(101), &label(101));
+        let ended = clean.end(at(300), &mut tally);
+        assert!(matches!(ended, Err(Violation::SlowReconnect { .. })));
+    }
+
+    #[test]
+    fn a_packet_of_before_the_calm_shows_nothing() {
+        let (mut watch, mut tally) = (watch(Quality::CLEAN), Tally::default());
+        watch.offered(at(101), &label(101));
+        assert_eq!(watch.delivered(at(102), &label(99), &mut tally), Ok(()));
+        assert_eq!(tally.reconnected, 0);
+    }
+
+    #[test]
+    fn a_clean_path_is_to_work_after_21_s_and_a_little() {
+        let deliver_at = |seconds| {
+            let mut watch = watch(Quality::CLEAN);
+            watch.offered(at(101), &label(101));
+            watch.delivered(at(seconds), &label(102), &mut Tally::default())
+        };
+        assert_eq!(deliver_at(101 + 22), Ok(()));
+        assert!(matches!(
+            deliver_at(101 + 23),
+            Err(Violation::SlowReconnect { .. })
+        ));
+    }
+
+    #[test]
+    fn a_packet_that_vanishes_from_a_settled_flow_on_a_clean_path_is_missed() {
+        let vanishing = |calm| {
+            let (mut watch, mut tally) = (watch(calm), Tally::default());
+            watch.offered(at(101), &label(101));
+            watch.delivered(at(102), &label(101), &mut tally).unwrap();
+            for second in [103, 130, 131] {
+                watch.offered(at(second), &label(second));
+            }
+            watch.delivered(at(131), &label(131), &mut tally).unwrap();
+            watch.end(at(300), &mut tally)
+        };
+        let missed = vanishing(Quality::CLEAN);
+        assert!(matches!(
+            missed,
+            Err(Violation::Vanished { number: 130, .. })
+        ));
+        assert_eq!(vanishing(lossy()), Ok(()));
+    }
+}

@@ -1,0 +1,148 @@
+//! What happened in runs, in numbers.
+
+use core::fmt;
+use core::time::Duration;
+
+/// Counts of one run, or of many together.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Simulated time.
+    pub simulated: Duration,
+    /// Runs.
+    pub runs: u64,
+    /// Datagrams that nodes sent.
+    pub datagrams_sent: u64,
+    /// Datagrams that did not arrive: lost, cut off, too long, to an address that is gone, or to a node
+    /// that was not there.
+    pub datagrams_lost: u64,
+    /// Packets that were given to devices.
+    pub packets_offered: u64,
+    /// Packets that came out.
+    pub packets_delivered: u64,
+    /// Sessions that one end has seen begin.
+    pub handshakes: u64,
+    /// Times that a node was started afresh.
+    pub restarts: u64,
+    /// Times that a node slept.
+    pub suspends: u64,
+    /// Jumps of wall clocks.
+    pub clock_steps: u64,
+    /// Changes of address.
+    pub rebinds: u64,
+    /// Partitions.
+    pub partitions: u64,
+    /// Datagrams that an attacker repeated.
+    pub replays: u64,
+    /// Cookie replies.
+    pub cookie_replies: u64,
+    /// Flows that delivered a packet within 60 s of healing.
+    pub reconnected: u64,
+    /// Flows that did not.
+    pub late: u64,
+    /// Flows whose sender is shut out, as its wall clock was set back and it forgot.
+    pub shut_out: u64,
+    /// The longest that a flow took on a clean path.
+    pub slowest_on_clean_path: Duration,
+}
+
+impl Tally {
+    /// Adds the counts of other runs.
+    pub fn add(&mut self, other: &Self) {
+        self.simulated += other.simulated;
+        self.slowest_on_clean_path = self.slowest_on_clean_path.max(other.slowest_on_clean_path);
+        for (count, more) in self
+            .counts_mut()
+            .into_iter()
+            .zip(other.clone().counts_mut())
+        {
+            *count += *more;
+        }
+    }
+
+    fn counts_mut(&mut self) -> [&mut u64; 16] {
+        [
+            &mut self.runs,
+            &mut self.datagrams_sent,
+            &mut self.datagrams_lost,
+            &mut self.packets_offered,
+            &mut self.packets_delivered,
+            &mut self.handshakes,
+            &mut self.restarts,
+            &mut self.suspends,
+            &mut self.clock_steps,
+            &mut self.rebinds,
+            &mut self.partitions,
+            &mut self.replays,
+            &mut self.cookie_replies,
+            &mut self.reconnected,
+            &mut self.late,
+            &mut self.shut_out,
+        ]
+    }
+
+    /// The simulated hours.
+    #[must_use]
+    pub fn hours(&self) -> f64 {
+        self.simulated.as_secs_f64() / 3600.0
+    }
+
+    /// The share of flows that delivered a packet within 60 s of healing; one if there were none.
+    #[must_use]
+    pub fn reconnected_share(&self) -> f64 {
+        let counted = self.reconnected + self.late;
+        if counted == 0 {
+            return 1.0;
+        }
+        float(self.reconnected) / float(counted)
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "simulated        {:>12.1} h in {} runs",
+            self.hours(),
+            self.runs
+        )?;
+        writeln!(
+            f,
+            "datagrams        {:>12} sent, {} lost",
+            self.datagrams_sent, self.datagrams_lost
+        )?;
+        writeln!(
+            f,
+            "packets          {:>12} offered, {} delivered",
+            self.packets_offered, self.packets_delivered
+        )?;
+        for (name, count) in [
+            ("handshakes", self.handshakes),
+            ("cookie replies", self.cookie_replies),
+            ("restarts", self.restarts),
+            ("suspends", self.suspends),
+            ("clock steps", self.clock_steps),
+            ("rebinds", self.rebinds),
+            ("partitions", self.partitions),
+            ("replays", self.replays),
+        ] {
+            writeln!(f, "{name:<16} {count:>12}")?;
+        }
+        writeln!(
+            f,
+            "reconnected      {:>11.2} % within 60 s: {} of {}, and {} shut out by their clock",
+            self.reconnected_share() * 100.0,
+            self.reconnected,
+            self.reconnected + self.late,
+            self.shut_out
+        )?;
+        write!(
+            f,
+            "on a clean path  {:>11.1} s at most",
+            self.slowest_on_clean_path.as_secs_f64()
+        )
+    }
+}
+
+fn float(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
