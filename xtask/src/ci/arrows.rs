@@ -80,7 +80,7 @@ const LAYERS: &[Arrows] = &[
 ];
 
 /// Packages that may be built from anything.
-const FREE: &[&str] = &["wirecraft-tests", "wirecraft-benches"];
+const FREE: &[&str] = &["wirecraft-tests", "wirecraft-benches", "wirecraft-fuzz"];
 
 const fn arrows(package: &'static str, to: &'static [&'static str]) -> Arrows {
     Arrows { package, to }

@@ -1,0 +1,229 @@
+//! One of the two sides: a device and how it is configured.
+
+use core::net::{IpAddr, Ipv4Addr};
+use core::time::Duration;
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+
+use chacha20::ChaCha8Rng;
+use rand_core::SeedableRng;
+use wirecraft_noise_handshake::{PresharedKey, PrivateKey, PublicKey};
+use wirecraft_time::Instant;
+use wirecraft_tunnel::{ConfigureError, Device, PeerId};
+
+pub(super) const MTU: usize = 1420;
+
+/// Where nobody is.
+const NOWHERE: ([u8; 4], u16) = ([203, 0, 113, 1], 9);
+
+/// The keys that each side can have.
+pub(super) struct Keys {
+    private: [[PrivateKey; 2]; 2],
+    pub(super) public: [[PublicKey; 2]; 2],
+}
+
+pub(super) fn keys() -> &'static Keys {
+    static KEYS: OnceLock<Keys> = OnceLock::new();
+    KEYS.get_or_init(|| {
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        let private = [(); 2].map(|()| [(); 2].map(|()| PrivateKey::generate(&mut rng)));
+        let public = private
+            .each_ref()
+            .map(|keys| keys.each_ref().map(PrivateKey::public_key));
+        Keys { private, public }
+    })
+}
+
+/// A change of a side's configuration; peers are chosen by which key of the other side they have.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Setting {
+    Endpoint(u8),
+    PresharedKey(u8),
+    Keepalive(u8),
+    AllowedIps(u8),
+    PrivateKey(u8),
+    RemovePeer(u8),
+    AddPeer(u8),
+    StartHandshake(u8),
+}
+
+pub(super) struct Side {
+    pub(super) device: Device<ChaCha8Rng>,
+    number: usize,
+    /// Which of its keys the side has; a restart keeps it.
+    key: Option<usize>,
+    /// Which of its two addresses the side sends from.
+    pub(super) house: usize,
+}
+
+/// The addresses of a side's socket.
+pub(super) fn address(side: usize, house: usize) -> SocketAddr {
+    let network = [[192, 0, 2], [198, 51, 100]][house];
+    let host = u8::try_from(side + 1).expect("there are two sides");
+    ([network[0], network[1], network[2], host], 51820).into()
+}
+
+/// The side that has an address.
+pub(super) fn side_at(to: SocketAddr) -> Option<usize> {
+    (0..2).find(|side| (0..2).any(|house| address(*side, house) == to))
+}
+
+pub(super) fn inner(side: usize) -> Ipv4Addr {
+    let host = u8::try_from(side + 1).expect("there are two sides");
+    Ipv4Addr::new(10, 0, 0, host)
+}
+
+impl Side {
+    /// Starts a side that knows the other one; `seed` is never used twice.
+    pub(super) fn new(number: usize, seed: u64, now: Instant, wall_clock: Duration) -> Self {
+        let mut side = Self {
+            device: Device::new(MTU, ChaCha8Rng::seed_from_u64(seed)),
+            number,
+            key: None,
+            house: 0,
+        };
+        side.device.set_wall_clock(now, wall_clock);
+        side.set_key(Some(0));
+        side.add_peer(0);
+        side
+    }
+
+    pub(super) const fn other(&self) -> usize {
+        1 - self.number
+    }
+
+    pub(super) fn set_key(&mut self, key: Option<usize>) {
+        self.key = key;
+        let private = key.map(|key| keys().private[self.number][key].clone());
+        self.device.set_private_key(private);
+        let expected = key.map(|key| keys().public[self.number][key]);
+        assert_eq!(self.device.public_key(), expected);
+    }
+
+    /// Adds the other side with one of its keys, its endpoint and its address.
+    pub(super) fn add_peer(&mut self, key: usize) -> PeerId {
+        let public = keys().public[self.other()][key];
+        let peer = self
+            .device
+            .add_peer(public)
+            .expect("no side has the other's key");
+        assert_eq!(
+            self.device.add_peer(public),
+            Ok(peer),
+            "it is there already"
+        );
+        let endpoint = address(self.other(), 0);
+        self.device
+            .set_endpoint(peer, endpoint)
+            .expect("it was added");
+        let address = IpAddr::V4(inner(self.other()));
+        self.device
+            .add_allowed_ip(peer, address.into())
+            .expect("it was added");
+        assert_eq!(self.device.route(address), Some(peer));
+        peer
+    }
+
+    fn peer(&self, key: usize) -> Option<PeerId> {
+        self.device.peer_id(&keys().public[self.other()][key])
+    }
+
+    /// The peers that are there.
+    fn peers(&self) -> Vec<PeerId> {
+        self.device.peers().collect()
+    }
+
+    pub(super) fn apply(&mut self, now: Instant, setting: Setting) {
+        match setting {
+            Setting::PrivateKey(key) => {
+                self.set_key(Some(usize::from(key)).filter(|key| *key < 2));
+            }
+            Setting::AddPeer(key) => {
+                self.add_peer(key.into());
+            }
+            Setting::RemovePeer(key) => self.remove_peer(key.into()),
+            Setting::StartHandshake(key) => {
+                if let Some(peer) = self.peer(key.into()) {
+                    let started = self.device.start_handshake(now, peer);
+                    started.expect("the peer is there");
+                }
+            }
+            setting => {
+                for peer in self.peers() {
+                    let applied = self.apply_to(now, peer, setting);
+                    applied.expect("the peer is there");
+                }
+            }
+        }
+    }
+
+    fn apply_to(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        setting: Setting,
+    ) -> Result<(), ConfigureError> {
+        match setting {
+            Setting::Endpoint(choice) => {
+                let houses = usize::from(choice & 1);
+                let endpoint = if choice < 2 {
+                    address(self.other(), houses)
+                } else {
+                    NOWHERE.into()
+                };
+                self.device.set_endpoint(peer, endpoint)
+            }
+            Setting::PresharedKey(choice) => {
+                let key = PresharedKey::from_bytes([choice; 32]);
+                self.device.set_preshared_key(peer, key)
+            }
+            Setting::Keepalive(seconds) => {
+                let interval = Some(Duration::from_secs(seconds.into()));
+                self.device.set_persistent_keepalive(now, peer, interval)
+            }
+            Setting::AllowedIps(choice) => self.set_allowed_ips(peer, choice),
+            other => panic!("{other:?} concerns no single peer"),
+        }
+    }
+
+    fn set_allowed_ips(&mut self, peer: PeerId, choice: u8) -> Result<(), ConfigureError> {
+        let host = IpAddr::V4(inner(self.other()));
+        let prefix = match choice {
+            0 => return self.device.clear_allowed_ips(peer),
+            1 => "0.0.0.0/0".parse(),
+            2 => "10.0.0.0/24".parse(),
+            _ => Ok(host.into()),
+        };
+        let prefix = prefix.expect("a prefix");
+        self.device.add_allowed_ip(peer, prefix)
+    }
+
+    fn remove_peer(&mut self, key: usize) {
+        let Some(peer) = self.peer(key) else {
+            return;
+        };
+        assert!(self.device.remove_peer(peer));
+        assert!(!self.device.remove_peer(peer));
+        assert_eq!(self.device.peer_status(Instant::ORIGIN, peer), None);
+        let gone = self.device.start_handshake(Instant::ORIGIN, peer);
+        assert_eq!(gone, Err(ConfigureError::UnknownPeer));
+    }
+
+    /// Configures the side so that the other one, healed as well, can be reached.
+    pub(super) fn heal(&mut self, now: Instant, wall_clock: Duration) {
+        self.house = 0;
+        self.device.set_wall_clock(now, wall_clock);
+        self.set_key(Some(0));
+        self.remove_peer(1);
+        let peer = self.add_peer(0);
+        for setting in [
+            Setting::PresharedKey(0),
+            Setting::Keepalive(0),
+            Setting::AllowedIps(0),
+        ] {
+            self.apply_to(now, peer, setting)
+                .expect("the peer is there");
+        }
+        self.add_peer(0);
+    }
+}

@@ -1,0 +1,180 @@
+//! Packets that are changed in place.
+
+use core::net::{IpAddr, SocketAddr};
+
+use wirecraft_ip_packets::{
+    Dscp, Ecn, IPV4_HEADER_LEN, IpPacket, IpPacketMut, IpVersion, Protocol, RewriteError,
+};
+
+use crate::checksums::{residue, upper_residue};
+use crate::input::Input;
+
+/// The most changes that one input makes.
+const CHANGES_MAX: u8 = 8;
+
+/// After any change the checksums are as right or as wrong as they were, computed in full.
+///
+/// First the changes, then the packet.
+pub fn rewrite(input: &[u8]) {
+    let mut input = Input::new(input);
+    let changes: Vec<Change> = (0..input.choice(CHANGES_MAX + 1))
+        .map(|_| Change::read(&mut input))
+        .collect();
+    let original = input.rest();
+    let mut bytes = original.to_vec();
+    let Ok(mut packet) = IpPacketMut::parse(&mut bytes) else {
+        return;
+    };
+    for change in changes {
+        let before = packet.as_bytes().to_vec();
+        let result = change.apply(&mut packet);
+        change.check(&before, packet.as_bytes(), result);
+    }
+    let len = packet.as_bytes().len();
+    assert_eq!(
+        bytes[len..],
+        original[len..],
+        "what follows the packet stays"
+    );
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Dscp(Dscp),
+    Ecn(Ecn),
+    HopLimit(u8),
+    Identification(u16),
+    SourceAddress(IpAddr),
+    DestinationAddress(IpAddr),
+    SourcePort(u16),
+    DestinationPort(u16),
+    Source(SocketAddr),
+    Destination(SocketAddr),
+    TcpSeq(u32),
+}
+
+impl Change {
+    fn read(input: &mut Input<'_>) -> Self {
+        match input.choice(11) {
+            0 => Self::Dscp(Dscp::new(input.byte() & 0x3f)),
+            1 => Self::Ecn(Ecn::from_traffic_class(input.byte())),
+            2 => Self::HopLimit(input.byte()),
+            3 => Self::Identification(input.word()),
+            4 => Self::SourceAddress(address(input)),
+            5 => Self::DestinationAddress(address(input)),
+            6 => Self::SourcePort(input.word()),
+            7 => Self::DestinationPort(input.word()),
+            8 => Self::Source(SocketAddr::new(address(input), input.word())),
+            9 => Self::Destination(SocketAddr::new(address(input), input.word())),
+            _ => Self::TcpSeq(input.long()),
+        }
+    }
+
+    fn apply(self, packet: &mut IpPacketMut<'_>) -> Result<(), RewriteError> {
+        match self {
+            Self::Dscp(dscp) => packet.set_dscp(dscp),
+            Self::Ecn(ecn) => packet.set_ecn(ecn),
+            Self::HopLimit(hops) => packet.set_hop_limit(hops),
+            Self::Identification(number) => return packet.set_identification(number),
+            Self::SourceAddress(address) => return packet.set_source_address(address),
+            Self::DestinationAddress(address) => return packet.set_destination_address(address),
+            Self::SourcePort(port) => return packet.set_source_port(port),
+            Self::DestinationPort(port) => return packet.set_destination_port(port),
+            Self::Source(source) => return packet.set_source(source),
+            Self::Destination(destination) => return packet.set_destination(destination),
+            Self::TcpSeq(seq) => return packet.set_tcp_seq(seq),
+        }
+        Ok(())
+    }
+
+    fn check(self, before: &[u8], after: &[u8], result: Result<(), RewriteError>) {
+        let parse = |bytes| IpPacket::parse(bytes).expect("a packet stays one");
+        let (old, new) = (parse(before), parse(after));
+        assert_eq!(old.as_bytes().len(), new.as_bytes().len());
+        assert_eq!(old.protocol(), new.protocol());
+        if let Err(error) = result {
+            assert_eq!(before, after, "{error}: the packet is as it was");
+            assert!(self.may_be_refused(&old), "{self:?}: {error}");
+            return;
+        }
+        if old.version() == IpVersion::V4 {
+            let header = |bytes: &[u8]| residue(&bytes[..IPV4_HEADER_LEN]);
+            assert_eq!(
+                header(before),
+                header(after),
+                "{self:?}: the header's checksum"
+            );
+        }
+        if !self.may_steer_elsewhere(&old) {
+            let upper = [&old, &new].map(upper_residue);
+            assert_eq!(upper[0], upper[1], "{self:?}: the upper checksum");
+        }
+        self.check_field(&new);
+    }
+
+    /// Addresses of the other version, and fields that not every protocol has, may be refused.
+    fn may_be_refused(self, packet: &IpPacket<'_>) -> bool {
+        let is_other = |address: IpAddr| address.is_ipv4() != (packet.version() == IpVersion::V4);
+        let has_no_ports = packet.tcp().is_err() && packet.udp().is_err();
+        match self {
+            Self::Dscp(_) | Self::Ecn(_) | Self::HopLimit(_) => false,
+            Self::Identification(_) => packet.version() == IpVersion::V6,
+            Self::SourceAddress(address) | Self::DestinationAddress(address) => is_other(address),
+            Self::SourcePort(_) | Self::DestinationPort(_) => has_no_ports,
+            Self::Source(to) | Self::Destination(to) => has_no_ports || is_other(to.ip()),
+            Self::TcpSeq(_) => packet.tcp().is_err(),
+        }
+    }
+
+    /// Under a routing header of an unknown type nobody but the sender knows the last destination,
+    /// which its checksum covers in place of the one that changes.
+    fn may_steer_elsewhere(self, packet: &IpPacket<'_>) -> bool {
+        let IpPacket::V6(packet) = packet else {
+            return false;
+        };
+        let is_moved = matches!(self, Self::Destination(_) | Self::DestinationAddress(_));
+        let mut headers = packet.extension_headers();
+        let is_steered =
+            headers.any(|it| it.protocol == Protocol::ROUTING && it.bytes.get(3) != Some(&0));
+        is_moved && is_steered && packet.final_destination() == packet.destination()
+    }
+
+    fn check_field(self, packet: &IpPacket<'_>) {
+        let ports = packet
+            .payload()
+            .first_chunk()
+            .map(|[a, b, c, d]| [u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])]);
+        match self {
+            Self::Dscp(dscp) => assert_eq!(packet.dscp(), dscp),
+            Self::Ecn(ecn) => assert_eq!(packet.ecn(), ecn),
+            Self::HopLimit(hops) => assert_eq!(packet.hop_limit(), hops),
+            Self::Identification(number) => {
+                assert!(matches!(packet, IpPacket::V4(v4) if v4.identification() == number));
+            }
+            Self::SourceAddress(address) => assert_eq!(packet.source(), address),
+            Self::DestinationAddress(address) => assert_eq!(packet.destination(), address),
+            Self::SourcePort(port) => assert_eq!(ports.map(|[source, _]| source), Some(port)),
+            Self::DestinationPort(port) => assert_eq!(ports.map(|[_, to]| to), Some(port)),
+            Self::Source(source) => {
+                assert_eq!(packet.source(), source.ip());
+                assert_eq!(ports.map(|[port, _]| port), Some(source.port()));
+            }
+            Self::Destination(destination) => {
+                assert_eq!(packet.destination(), destination.ip());
+                assert_eq!(ports.map(|[_, port]| port), Some(destination.port()));
+            }
+            Self::TcpSeq(seq) => {
+                assert_eq!(packet.protocol(), Protocol::TCP);
+                assert_eq!(packet.payload()[4..8], seq.to_be_bytes());
+            }
+        }
+    }
+}
+
+fn address(input: &mut Input<'_>) -> IpAddr {
+    if input.choice(2) == 0 {
+        IpAddr::from(input.array::<4>())
+    } else {
+        IpAddr::from(input.array::<16>())
+    }
+}
