@@ -9,6 +9,7 @@
 mod bench;
 mod ci;
 mod flood;
+mod fuzz;
 mod interop;
 mod release;
 mod simulate;
@@ -29,10 +30,15 @@ Tasks:
   bench [--quick] [FILTER] benchmarks of the workspace
   simulate [OPTIONS]       devices on a bad simulated network, 20 simulated hours;
                            `cargo xtask simulate --help` lists the options
+  fuzz [--minutes N] [--runs N] [--quick] [TARGET..]
+                           fuzz targets (nightly, cargo-fuzz); `--minimise` keeps what they found
   release                  what takes long: licences, API changes, rivals, packaging
 ";
 
 fn main() -> ExitCode {
+    if let Some(status) = fuzz::instrument::compile() {
+        return status;
+    }
     let mut arguments = std::env::args().skip(1);
     let task = arguments.next();
     let rest: Vec<String> = arguments.collect();
@@ -42,6 +48,7 @@ fn main() -> ExitCode {
         Some("flood") => flood::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("simulate") => simulate::run(&rest),
+        Some("fuzz") => fuzz::run(&rest),
         Some("release") => release::run(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
