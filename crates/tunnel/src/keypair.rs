@@ -189,11 +189,11 @@ impl Keypairs {
     }
 
     /// Puts a new keypair into its slot and releases the indices of those it pushes out.
-    pub(crate) fn install(&mut self, keypair: Keypair, indices: &mut IndexTable) {
+    pub(crate) fn install(&mut self, keypair: Box<Keypair>, indices: &mut IndexTable) {
         match keypair.role {
             Role::Initiator => self.install_confirmed(keypair, indices),
             Role::Responder => {
-                release(self.next.replace(Box::new(keypair)), indices);
+                release(self.next.replace(keypair), indices);
                 release(self.previous.take(), indices);
             }
         }
@@ -203,12 +203,12 @@ impl Keypairs {
     ///
     /// Of the two that it pushes out, the one stays that the other side may use next: that of its own
     /// handshake if both were under way together, the current one otherwise.
-    fn install_confirmed(&mut self, keypair: Keypair, indices: &mut IndexTable) {
+    fn install_confirmed(&mut self, keypair: Box<Keypair>, indices: &mut IndexTable) {
         let unconfirmed = self.next.take();
         let is_crossed = unconfirmed
             .as_ref()
             .is_some_and(|unconfirmed| keypair.crossed(unconfirmed));
-        let former = self.current.replace(Box::new(keypair));
+        let former = self.current.replace(keypair);
         let (demoted, dropped) = if is_crossed {
             (unconfirmed, former)
         } else {

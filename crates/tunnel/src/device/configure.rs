@@ -44,15 +44,11 @@ impl<R: CryptoRng> Device<R> {
     /// in them. A peer with the public key that is now our own is removed. The key that is set
     /// already changes nothing.
     pub fn set_private_key(&mut self, private_key: Option<PrivateKey>) {
-        wipe_stack_after(|| self.replace_private_key(private_key.as_ref()));
-    }
-
-    fn replace_private_key(&mut self, private_key: Option<&PrivateKey>) {
-        let former = self.private_key();
-        if former == private_key {
+        if self.private_key() == private_key.as_ref() {
             return;
         }
-        self.shared.local = private_key.map(|key| Box::new(LocalStatic::new(key.clone())));
+        let make = |key: &PrivateKey| Box::new(LocalStatic::new(key.clone()));
+        self.shared.local = wipe_stack_after(|| private_key.as_ref().map(make));
         if let Some(own) = self.public_key().and_then(|key| self.peers.id_of(&key)) {
             self.remove_peer(own);
         }
@@ -77,8 +73,7 @@ impl<R: CryptoRng> Device<R> {
             return Err(ConfigureError::OwnKey);
         }
         let known = self.peers.id_of(&public_key);
-        let add = || self.peers.insert(public_key, self.shared.local.as_deref());
-        Ok(known.unwrap_or_else(|| wipe_stack_after(add)))
+        Ok(known.unwrap_or_else(|| self.peers.insert(public_key, self.shared.local.as_deref())))
     }
 
     /// Removes a peer with its session and its allowed IPs; says whether there was one.

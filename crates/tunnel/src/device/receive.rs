@@ -11,7 +11,7 @@ use crate::arena::Destination;
 use crate::datagram::{Datagram, Received};
 use crate::errors::ReceiveError;
 use crate::lane::{Admission, Queued, QueuedMessage};
-use crate::peer::Source;
+use crate::peer::{AcceptedInitiation, Source};
 use crate::shared::Transmit;
 
 /// Output that may wait before cookie replies are no longer added to it.
@@ -71,10 +71,10 @@ impl<R: CryptoRng> Device<R> {
             let Some(Queued { message, source }) = self.lane.pop() else {
                 break;
             };
-            let result = wipe_stack_after(|| match message {
+            let result = match message {
                 QueuedMessage::Initiation(message) => self.read_initiation(now, &message, source),
                 QueuedMessage::Response(message) => self.read_response(now, &message, source),
-            });
+            };
             if let Err(error) = result {
                 self.shared.counters.count_receive_error(error);
             }
@@ -193,18 +193,29 @@ impl<R: CryptoRng> Device<R> {
         message: &Initiation,
         source: Source,
     ) -> Result<(), ReceiveError> {
+        // What is put into queues later would else carry parts of the keys in its padding.
+        let accepted = wipe_stack_after(|| self.accept_initiation(now, message))?;
+        if let Some(peer) = self.peers.get_mut(accepted.peer) {
+            peer.answer_initiation(now, accepted, source, &mut self.shared);
+        }
+        Ok(())
+    }
+
+    fn accept_initiation(
+        &mut self,
+        now: Instant,
+        message: &Initiation,
+    ) -> Result<AcceptedInitiation, ReceiveError> {
         let local = self
             .shared
             .local
             .as_ref()
             .ok_or(ReceiveError::NoPrivateKey)?;
         let received = ReceivedInitiation::read(local, message).map_err(ReceiveError::Handshake)?;
-        let id = self
-            .peers
-            .id_of(received.remote_static())
-            .ok_or(ReceiveError::UnknownPeer)?;
-        let peer = self.peers.get_mut(id).ok_or(ReceiveError::UnknownPeer)?;
-        peer.answer_initiation(now, received, source, &mut self.shared)
+        let id = self.peers.id_of(received.remote_static());
+        let peer = id.and_then(|id| self.peers.get(id));
+        let peer = peer.ok_or(ReceiveError::UnknownPeer)?;
+        peer.accept_initiation(now, received, &mut self.shared)
     }
 
     fn read_response(

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use rand_core::CryptoRng;
 use wirecraft_ip_packets::Ecn;
 use wirecraft_noise_handshake::{
-    LocalStatic, ReceivedInitiation, TransportKeys, initiate, wipe_stack_after,
+    LocalStatic, ReceivedInitiation, Tai64N, initiate, wipe_stack_after,
 };
 use wirecraft_time::Instant;
 use wirecraft_wire_format::{
@@ -20,6 +20,7 @@ use crate::constants::{
 use crate::errors::ReceiveError;
 use crate::event::Event;
 use crate::keypair::{Keypair, Role};
+use crate::peer_id::PeerId;
 use crate::shared::{Shared, Transmit};
 
 /// Where a handshake message came from.
@@ -27,6 +28,14 @@ use crate::shared::{Shared, Transmit};
 pub(crate) struct Source {
     pub(crate) from: SocketAddr,
     pub(crate) local: Option<IpAddr>,
+}
+
+/// An initiation that has verified, with what it is answered with.
+pub(crate) struct AcceptedInitiation {
+    pub(crate) peer: PeerId,
+    timestamp: Tai64N,
+    response: Response,
+    keypair: Box<Keypair>,
 }
 
 impl Peer {
@@ -103,16 +112,15 @@ impl Peer {
         Some(message)
     }
 
-    /// Verifies an initiation from this peer and answers it.
+    /// Verifies an initiation from this peer and makes what it is answered with.
     ///
-    /// Nothing of the peer changes before the whole message has verified.
-    pub(crate) fn answer_initiation(
-        &mut self,
+    /// Nothing of the peer changes here; [`answer_initiation`](Self::answer_initiation) does that.
+    pub(crate) fn accept_initiation(
+        &self,
         now: Instant,
         received: ReceivedInitiation,
-        source: Source,
         shared: &mut Shared<impl CryptoRng>,
-    ) -> Result<(), ReceiveError> {
+    ) -> Result<AcceptedInitiation, ReceiveError> {
         let remote = self.remote.as_ref().ok_or(ReceiveError::UnknownPeer)?;
         let fresh = received
             .authenticate(remote, self.newest_timestamp_received)
@@ -124,25 +132,37 @@ impl Peer {
         let timestamp = fresh.timestamp();
         let remote_index = fresh.sender_index();
         let local_index = shared.indices.allocate(self.id, &mut shared.entropy);
-        let responded = fresh.respond(&self.preshared_key, local_index, &mut shared.entropy);
-        let (response, keys) = match responded {
-            Ok(responded) => responded,
+        match fresh.respond(&self.preshared_key, local_index, &mut shared.entropy) {
+            Ok((response, keys)) => Ok(AcceptedInitiation {
+                peer: self.id,
+                timestamp,
+                response,
+                keypair: Keypair::new(Role::Responder, local_index, remote_index, keys, now).into(),
+            }),
             Err(error) => {
                 shared.indices.release(local_index);
-                return Err(ReceiveError::Handshake(error));
+                Err(ReceiveError::Handshake(error))
             }
-        };
-        self.newest_timestamp_received = Some(timestamp);
+        }
+    }
+
+    /// Takes note of an initiation that was accepted, and sends the response.
+    pub(crate) fn answer_initiation(
+        &mut self,
+        now: Instant,
+        accepted: AcceptedInitiation,
+        source: Source,
+        shared: &mut Shared<impl CryptoRng>,
+    ) {
+        self.newest_timestamp_received = Some(accepted.timestamp);
         self.initiation_accepted_at = Some(now);
         shared.counters.initiations_received += 1;
         shared
             .events
             .push(Event::InitiationReceived { peer: self.id });
         self.handshake_verified(now, INITIATION_LEN, source, shared);
-        let keypair = Keypair::new(Role::Responder, local_index, remote_index, keys, now);
-        self.begin_session(now, keypair, shared);
-        self.send_response(now, response, shared);
-        Ok(())
+        self.begin_session(now, accepted.keypair, shared);
+        self.send_response(now, accepted.response, shared);
     }
 
     fn send_response(
@@ -176,14 +196,10 @@ impl Peer {
         shared: &mut Shared<impl CryptoRng>,
     ) -> Result<(), ReceiveError> {
         let local = shared.local.as_ref().ok_or(ReceiveError::NoPrivateKey)?;
-        let keys = self.keys_from(local, response)?;
-        let Some(attempt) = self.attempt.take() else {
-            return Err(ReceiveError::UnknownIndex);
-        };
-        let (local_index, remote_index) = (attempt.sender_index(), response.sender_index());
+        let keypair = wipe_stack_after(|| self.keypair_from(now, local, response))?;
+        self.attempt = None;
         shared.counters.responses_received += 1;
         self.handshake_verified(now, RESPONSE_LEN, source, shared);
-        let keypair = Keypair::new(Role::Initiator, local_index, remote_index, keys, now);
         self.begin_session(now, keypair, shared);
         self.session_confirmed(now, shared);
         self.confirm_to_responder(now, shared);
@@ -191,19 +207,24 @@ impl Peer {
         Ok(())
     }
 
-    fn keys_from(
+    /// The keypair that a response to our attempt gives.
+    fn keypair_from(
         &self,
+        now: Instant,
         local: &LocalStatic,
         response: &Response,
-    ) -> Result<TransportKeys, ReceiveError> {
+    ) -> Result<Box<Keypair>, ReceiveError> {
         let attempt = self
             .attempt
             .as_ref()
             .filter(|attempt| attempt.sender_index() == response.receiver_index())
             .ok_or(ReceiveError::UnknownIndex)?;
-        attempt
+        let keys = attempt
             .read_response(local, &self.preshared_key, response)
-            .map_err(ReceiveError::Handshake)
+            .map_err(ReceiveError::Handshake)?;
+        let (local_index, remote_index) = (attempt.sender_index(), response.sender_index());
+        let keypair = Keypair::new(Role::Initiator, local_index, remote_index, keys, now);
+        Ok(Box::new(keypair))
     }
 
     /// The responder may not send before it has heard something on the new keypair: staged packets
@@ -229,7 +250,7 @@ impl Peer {
             .authenticated_received(now, self.persistent_keepalive);
     }
 
-    fn begin_session<R>(&mut self, now: Instant, keypair: Keypair, shared: &mut Shared<R>) {
+    fn begin_session<R>(&mut self, now: Instant, keypair: Box<Keypair>, shared: &mut Shared<R>) {
         self.keypairs.install(keypair, &mut shared.indices);
         self.timers.session_derived(now);
         self.reschedule(shared);

@@ -5,7 +5,7 @@ mod handshake;
 mod timeout;
 mod timers;
 
-pub(crate) use handshake::Source;
+pub(crate) use handshake::{AcceptedInitiation, Source};
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -35,7 +35,7 @@ pub(crate) struct Peer {
     pub(crate) public_key: PublicKey,
     /// `None` without a private key of our own, or if the public key is a point of low order: no
     /// datagram is ever sent to such a peer.
-    remote: Option<RemoteStatic>,
+    remote: Option<Box<RemoteStatic>>,
     preshared_key: PresharedKey,
     persistent_keepalive: Option<Duration>,
     pub(crate) allowed_ips: Vec<IpNet>,
@@ -90,7 +90,7 @@ impl Peer {
         Self {
             id,
             public_key,
-            remote: local.and_then(|local| RemoteStatic::new(local, public_key).ok()),
+            remote: local.and_then(|local| remote_static(local, public_key)),
             preshared_key: PresharedKey::default(),
             persistent_keepalive: None,
             allowed_ips: Vec::new(),
@@ -241,7 +241,7 @@ impl Peer {
         local: Option<&LocalStatic>,
         shared: &mut Shared<impl CryptoRng>,
     ) {
-        self.remote = local.and_then(|local| RemoteStatic::new(local, self.public_key).ok());
+        self.remote = local.and_then(|local| remote_static(local, self.public_key));
         self.drop_attempt(shared);
         self.keypairs.retire();
         self.handshake_sent_at = None;
@@ -272,4 +272,9 @@ impl Peer {
                 .wake_by(self.id, deadline, &mut self.scheduled);
         }
     }
+}
+
+/// The public key of a peer with what both static keys give, unless it is of low order.
+fn remote_static(local: &LocalStatic, public_key: PublicKey) -> Option<Box<RemoteStatic>> {
+    wipe_stack_after(|| RemoteStatic::new(local, public_key).ok().map(Box::new))
 }
