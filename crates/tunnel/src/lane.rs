@@ -37,10 +37,11 @@ pub(crate) struct Queued {
 }
 
 /// What to do with a handshake message whose mac1 has verified.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub(crate) enum Admission {
     Admitted(Origin),
-    CookieRequired,
+    /// The cookie that the source has to show.
+    CookieRequired(Cookie),
     RateLimited,
     Full,
 }
@@ -115,12 +116,9 @@ impl HandshakeLane {
         if is_known() && self.known_limiter.allow(now, from.ip()) {
             return self.room(Origin::KnownEndpoint);
         }
-        if self
-            .cookie(now, from, entropy)
-            .verify_mac2(message)
-            .is_err()
-        {
-            return Admission::CookieRequired;
+        let cookie = self.cookie(now, from, entropy);
+        if !shows_cookie(message) || cookie.verify_mac2(message).is_err() {
+            return Admission::CookieRequired(cookie);
         }
         if !self.limiter.allow(now, from.ip()) {
             return Admission::RateLimited;
@@ -159,12 +157,7 @@ impl HandshakeLane {
     }
 
     /// The cookie of a source, under a secret that is made anew every 120 s.
-    pub(crate) fn cookie(
-        &mut self,
-        now: Instant,
-        source: SocketAddr,
-        entropy: &mut impl CryptoRng,
-    ) -> Cookie {
+    fn cookie(&mut self, now: Instant, source: SocketAddr, entropy: &mut impl CryptoRng) -> Cookie {
         if now.since(self.secret_made_at) >= COOKIE_SECRET_MAX_AGE {
             self.secret = None;
         }
@@ -174,6 +167,12 @@ impl HandshakeLane {
         });
         secret.cookie(unmapped(source))
     }
+}
+
+/// Whether the sender claims to have a cookie. In a flood hardly anybody does, and that is seen for
+/// less than it takes to compute mac2.
+fn shows_cookie(message: &impl HandshakeMessage) -> bool {
+    message.mac2().iter().any(|byte| *byte != 0)
 }
 
 /// An IPv4 source that a dual-stack socket shows as an IPv6 address is the same source.

@@ -2,7 +2,7 @@
 
 use rand_core::CryptoRng;
 use wirecraft_ip_packets::Ecn;
-use wirecraft_noise_handshake::{ReceivedInitiation, wipe_stack_after};
+use wirecraft_noise_handshake::{Cookie, ReceivedInitiation, wipe_stack_after};
 use wirecraft_time::Instant;
 use wirecraft_wire_format::{CookieReply, HandshakeMessage, Index, Initiation, Message, Response};
 
@@ -154,8 +154,8 @@ impl<R: CryptoRng> Device<R> {
                 );
                 Ok(())
             }
-            Admission::CookieRequired => {
-                self.send_cookie_reply(now, message, source);
+            Admission::CookieRequired(cookie) => {
+                self.send_cookie_reply(message, source, &cookie);
                 Err(ReceiveError::CookieRequired)
             }
             Admission::RateLimited => Err(ReceiveError::RateLimited),
@@ -163,18 +163,22 @@ impl<R: CryptoRng> Device<R> {
         }
     }
 
-    fn send_cookie_reply(&mut self, now: Instant, message: &impl HandshakeMessage, source: Source) {
+    fn send_cookie_reply(
+        &mut self,
+        message: &impl HandshakeMessage,
+        source: Source,
+        cookie: &Cookie,
+    ) {
         if self.shared.transmits.len() >= WAITING_TRANSMITS_MAX {
             self.shared.counters.cookie_replies_suppressed += 1;
             return;
         }
-        let cookie = self.lane.cookie(now, source.from, &mut self.shared.entropy);
         let Some(local) = &self.shared.local else {
             return;
         };
         let index = message.sender_index();
         let reply =
-            local.seal_cookie_reply(index, message.mac1(), &cookie, &mut self.shared.entropy);
+            local.seal_cookie_reply(index, message.mac1(), cookie, &mut self.shared.entropy);
         let destination = Destination {
             to: source.from,
             from: source.local,
