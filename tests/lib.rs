@@ -2,7 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod figures;
+mod part;
+mod talk;
 mod usage;
 
 pub use figures::{Figures, Target};
-pub use usage::Usage;
+pub use part::Part;
+pub use talk::{Orders, answer};
+pub use usage::{Usage, cpu_time};

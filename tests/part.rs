@@ -1,4 +1,4 @@
-//! A program that the conductor started in a network namespace, and talks to.
+//! A program that another one started, perhaps in a network namespace, and talks to.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 /// A child; dropping it kills it.
-pub(crate) struct Part {
+pub struct Part {
     name: String,
     process: Child,
     orders: ChildStdin,
@@ -15,21 +15,27 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Starts this program as `name` in the network namespace `host`.
+    /// Starts this program with `name` as its first argument, in the network namespace `host` if any.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(crate) fn start(host: &str, name: &str, arguments: &[&str]) -> Result<Self> {
+    pub fn start(host: Option<&str>, name: &str, arguments: &[&str]) -> Result<Self> {
         let program = std::env::current_exe().context("finding this program")?;
-        let mut process = Command::new("ip")
-            .args(["netns", "exec", host])
-            .arg(program)
+        let mut command = match host {
+            Some(host) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", host]).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
+        let mut process = command
             .arg(name)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| format!("starting {name} in {host}"))?;
+            .with_context(|| format!("starting {name}"))?;
         let orders = process.stdin.take().context("a pipe to the child")?;
         let answers = process.stdout.take().context("a pipe from the child")?;
         Ok(Self {
@@ -44,7 +50,7 @@ impl Part {
     ///
     /// # Errors
     /// When the child has ended, or answered something else than JSON.
-    pub(crate) fn ask(&mut self, order: &Value) -> Result<Value> {
+    pub fn ask(&mut self, order: &Value) -> Result<Value> {
         self.tell(order)?;
         self.hear()
     }
@@ -53,7 +59,7 @@ impl Part {
     ///
     /// # Errors
     /// When the child has ended.
-    pub(crate) fn tell(&mut self, order: &Value) -> Result<()> {
+    pub fn tell(&mut self, order: &Value) -> Result<()> {
         let written = writeln!(self.orders, "{order}").and_then(|()| self.orders.flush());
         written.with_context(|| format!("speaking to {}", self.name))
     }
@@ -62,7 +68,7 @@ impl Part {
     ///
     /// # Errors
     /// When the child has ended, or answered something else than JSON.
-    pub(crate) fn hear(&mut self) -> Result<Value> {
+    pub fn hear(&mut self) -> Result<Value> {
         let mut line = String::new();
         let len = self.answers.read_line(&mut line)?;
         ensure!(len > 0, "{} ended before its time", self.name);

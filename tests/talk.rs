@@ -5,13 +5,15 @@ use std::thread;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TryRecvError};
 
 /// Lines of standard input as they come; it ends when the conductor does.
-pub(crate) struct Orders(mpsc::UnboundedReceiver<Value>);
+pub struct Orders(mpsc::UnboundedReceiver<Value>);
 
 impl Orders {
-    pub(crate) fn listen() -> Self {
+    /// Begins to read standard input.
+    #[must_use]
+    pub fn listen() -> Self {
         let (sender, orders) = mpsc::unbounded_channel();
         thread::spawn(move || {
             let values = stdin().lock().lines().map_while(Result::ok);
@@ -25,27 +27,46 @@ impl Orders {
     }
 
     /// The next order, `None` when there will be no more.
-    pub(crate) async fn next(&mut self) -> Option<Value> {
+    pub async fn next(&mut self) -> Option<Value> {
         self.0.recv().await
     }
 
+    /// An order if one has come.
+    ///
+    /// # Errors
+    /// When there will be no more.
+    pub fn take(&mut self) -> Result<Option<Value>> {
+        match self.0.try_recv() {
+            Ok(order) => Ok(Some(order)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(gone @ TryRecvError::Disconnected) => Err(gone.into()),
+        }
+    }
+
     /// The first order, without which nothing can begin.
-    pub(crate) async fn first(&mut self) -> Result<Value> {
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn first(&mut self) -> Result<Value> {
         self.next().await.context("the conductor said nothing")
     }
 
     /// [`Self::first`] for a program without a runtime.
-    pub(crate) fn first_blocking(&mut self) -> Result<Value> {
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn first_blocking(&mut self) -> Result<Value> {
         self.next_blocking().context("the conductor said nothing")
     }
 
     /// [`Self::next`] for a program without a runtime.
-    pub(crate) fn next_blocking(&mut self) -> Option<Value> {
+    pub fn next_blocking(&mut self) -> Option<Value> {
         self.0.blocking_recv()
     }
 }
 
 /// Answers an order.
-pub(crate) fn answer(value: &Value) {
+#[expect(clippy::print_stdout, reason = "the conductor reads what is printed")]
+pub fn answer(value: &Value) {
     println!("{value}");
 }

@@ -23,18 +23,23 @@ impl Usage {
     /// # Errors
     /// When `/proc` is not there.
     pub fn of_this_process() -> io::Result<Self> {
-        let time = clock_gettime(ClockId::ProcessCPUTime);
-        let cpu = Duration::new(
-            u64::try_from(time.tv_sec).unwrap_or(0),
-            u32::try_from(time.tv_nsec).unwrap_or(0),
-        );
         let status = fs::read_to_string("/proc/self/status")?;
         Ok(Self {
-            cpu,
+            cpu: cpu_time(),
             resident_len: field_len(&status, "VmRSS:"),
             peak_len: field_len(&status, "VmHWM:"),
         })
     }
+}
+
+/// Processor time that all threads of this process have used so far.
+#[must_use]
+pub fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
 }
 
 /// Reads a line such as `VmRSS:     1234 kB`.

@@ -14,12 +14,12 @@ use wirecraft_net::{Clock, SystemEntropy};
 use wirecraft_noise_handshake::{
     LocalStatic, PrivateKey, PublicKey, RemoteStatic, Tai64N, initiate,
 };
+use wirecraft_tests::{Orders, answer};
 use wirecraft_wire_format::{HandshakeMessage, Index};
 
 use crate::identities::PORT;
 use crate::phase::{Attack, Kind};
 use crate::recorder::Recording;
-use crate::talk::{Orders, answer};
 
 /// Different initiations that are made beforehand.
 const INITIATIONS: u32 = 4096;
@@ -78,7 +78,9 @@ impl Target {
     fn ammunition(&self, kind: Kind) -> Vec<Vec<u8>> {
         match kind {
             Kind::BadMac1 => self.initiations(|message| message.set_mac1([7; 16])),
-            Kind::ValidMac1 | Kind::ValidMac1OverV6 => self.initiations(|_| {}),
+            Kind::ValidMac1 => self.initiations(|_| {}),
+            // A cookie that has to be checked costs the receiver more than none.
+            Kind::ValidMac1OverV6 => self.initiations(|message| message.set_mac2([7; 16])),
             Kind::ReplayedInitiations => self.recording.initiations.clone(),
             Kind::ReplayedData => self.recording.data.clone(),
         }

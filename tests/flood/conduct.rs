@@ -7,9 +7,8 @@ use std::thread::sleep;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use wirecraft_net::Clock;
-use wirecraft_tests::{Figures, Target};
+use wirecraft_tests::{Figures, Part, Target};
 
-use crate::child::Part;
 use crate::identities::{FLOW_PEER, Identities, PORT};
 use crate::phase::{self, Phase};
 
@@ -105,18 +104,18 @@ impl Stage {
         let identities = Identities::draw(peers, endpoint);
         let key = identities.receiver.public_key().to_string();
         let cast = identities.to_json();
-        let mut receiver = Part::start(&options.receiver_host, "receiver", &[])?;
+        let mut receiver = Part::start(Some(&options.receiver_host), "receiver", &[])?;
         receiver.ask(&cast)?;
         let seconds = RECORDING.as_secs_f64().to_string();
         let words = [options.recording.as_str(), &seconds];
-        let mut recorder = Part::start(&options.receiver_host, "recorder", &words)?;
-        let mut peers = Part::start(&options.peers_host, "peers", &[])?;
+        let mut recorder = Part::start(Some(&options.receiver_host), "recorder", &words)?;
+        let mut peers = Part::start(Some(&options.peers_host), "peers", &[])?;
         peers.ask(&cast)?;
         peers.ask(&json!({"flow": 0}))?;
         peers.ask(&json!({"handshakes": known(0, phases)}))?;
         let recorded = recorder.hear()?;
         eprintln!("recorded {recorded}");
-        let mut attacker = Part::start(&options.attacker_host, "attacker", &[])?;
+        let mut attacker = Part::start(Some(&options.attacker_host), "attacker", &[])?;
         let target = json!({"key": key, "v4": options.v4.to_string(),
             "v6": options.v6.to_string(), "recording": options.recording});
         attacker.ask(&target)?;

@@ -16,7 +16,6 @@
 )]
 
 mod attacker;
-mod child;
 mod conduct;
 mod flow;
 mod identities;
@@ -24,7 +23,6 @@ mod peers;
 mod phase;
 mod receiver;
 mod recorder;
-mod talk;
 
 use std::process::ExitCode;
 

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use wirecraft_net::{Clock, Driver, DriverConfig, DriverHandle, Inner, UdpTransport};
+use wirecraft_tests::{Orders, answer};
 use wirecraft_time::Instant;
 use wirecraft_tunnel::{Arena, Event, PeerId, REKEY_TIMEOUT, SendError};
 
 use crate::flow::Flow;
 use crate::identities::{FLOW_PEER, Identities, RECEIVER_INSIDE};
-use crate::talk::{Orders, answer};
 
 /// After this long a handshake has failed as far as the figures are concerned.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(9);

@@ -10,6 +10,7 @@ pub(crate) enum Kind {
     BadMac1,
     /// Initiations of somebody who knows the receiver's public key and is no peer.
     ValidMac1,
+    /// The same, with a mac2 that is wrong.
     ValidMac1OverV6,
     /// Initiations of peers that were answered before.
     ReplayedInitiations,
@@ -75,7 +76,10 @@ pub(crate) fn all() -> Vec<Phase> {
         phase("no attack", &[]),
         phase("bad mac1", &[attack(Kind::BadMac1, 50e3)]),
         phase("valid mac1, spoofed", &[attack(Kind::ValidMac1, 20e3)]),
-        phase("the same over IPv6", &[attack(Kind::ValidMac1OverV6, 20e3)]),
+        phase(
+            "valid mac1, IPv6, wrong mac2",
+            &[attack(Kind::ValidMac1OverV6, 20e3)],
+        ),
         phase(
             "replayed initiations",
             &[attack(Kind::ReplayedInitiations, 20e3)],

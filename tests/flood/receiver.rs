@@ -7,11 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 use wirecraft_net::{Clock, Driver, DriverConfig, DriverHandle, UdpTransport};
-use wirecraft_tests::Usage;
+use wirecraft_tests::{Orders, Usage, answer};
 
 use crate::flow::{Delivered, Sink};
 use crate::identities::{Identities, PORT, inside};
-use crate::talk::{Orders, answer};
 
 /// Receives until the conductor ends; every order is a call for a report.
 #[tokio::main(flavor = "current_thread")]

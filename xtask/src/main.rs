@@ -13,6 +13,7 @@ mod fuzz;
 mod interop;
 mod release;
 mod simulate;
+mod scale;
 mod steps;
 mod stopwatch;
 mod workspace;
@@ -27,6 +28,8 @@ Tasks:
   interop [OPTIONS]        traffic with other WireGuard implementations (root, Linux);
                            `cargo xtask interop --help` lists the options
   flood [OPTIONS]          a tunnel under attack, measured (root, Linux)
+  scale [--quick | --long] an endpoint with ten thousand peers, measured; a thousand if quick,
+                           until all have changed their keys if long
   bench [--quick] [FILTER] benchmarks of the workspace
   simulate [OPTIONS]       devices on a bad simulated network, 20 simulated hours;
                            `cargo xtask simulate --help` lists the options
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Some("ci") => ci::run(&rest),
         Some("interop") => interop::run(&rest),
         Some("flood") => flood::run(&rest),
+        Some("scale") => scale::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("simulate") => simulate::run(&rest),
         Some("fuzz") => fuzz::run(&rest),
