@@ -232,7 +232,7 @@ mod tests {
                         push(&mut lane, source(number), origin);
                         let_in += 1;
                     }
-                    refused => assert_eq!(refused, Admission::Full),
+                    refused => assert!(matches!(refused, Admission::Full), "{refused:?}"),
                 }
             }
         }
