@@ -117,7 +117,9 @@ struct Scanned {
     found: BTreeMap<Target, PortState>,
 }
 
-/// Only answers that were made by who saw a probe are findings, and each target is found once.
+/// Answers to probes are findings, of targets alone, and each target is found once.
+///
+/// What a probe's sequence number is depends on the seed, so a fuzzer may guess it.
 pub fn scan_answers(input: &[u8]) {
     let mut input = Input::new(input);
     let mut scanned = Scanned::new();
@@ -195,11 +197,6 @@ impl Scanned {
             (Some(finding), genuine) => {
                 let known = self.found.insert(finding.target, finding.state);
                 assert_eq!(known, None, "each target is found once");
-                let is_probed = self
-                    .probes
-                    .iter()
-                    .any(|(target, _)| *target == finding.target);
-                assert!(is_probed, "{} was not probed", finding.target);
                 if let Some(genuine) = genuine {
                     assert_eq!((finding.target, finding.state), genuine);
                 }
@@ -217,9 +214,12 @@ impl Scanned {
     fn check(&self) {
         let counts = self.scan.counts();
         assert_eq!(counts.answered, self.found.len() as u128);
+        let mut found_count = 0;
         for (target, state) in self.scan.findings() {
             assert_eq!(state, self.found.get(&target).copied());
+            found_count += usize::from(state.is_some());
         }
+        assert_eq!(found_count, self.found.len(), "only targets are found");
         let is_idle = self.scan.poll_timeout().is_none();
         assert_eq!(is_idle, self.scan.is_finished());
     }

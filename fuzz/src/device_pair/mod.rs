@@ -75,7 +75,7 @@ fn step(number: usize) -> Duration {
 /// Changes the configuration of a side, as whoever runs it might.
 fn configure(pair: &mut Pair, side: usize, number: usize, input: &mut Input<'_>) {
     let choice = input.byte();
-    let setting = match number % 8 {
+    let setting = match number % 9 {
         0 => Setting::Endpoint(choice % 4),
         1 => Setting::PresharedKey(choice % 2),
         2 => Setting::Keepalive(choice),
@@ -83,6 +83,7 @@ fn configure(pair: &mut Pair, side: usize, number: usize, input: &mut Input<'_>)
         4 => Setting::PrivateKey(choice % 3),
         5 => Setting::RemovePeer(choice % 2),
         6 => Setting::AddPeer(choice % 2),
+        7 => Setting::Roaming(choice % 2),
         _ => Setting::StartHandshake(choice % 2),
     };
     pair.configure(side, setting);
@@ -90,12 +91,13 @@ fn configure(pair: &mut Pair, side: usize, number: usize, input: &mut Input<'_>)
 
 /// What happens to a machine rather than to its network.
 fn disturb(pair: &mut Pair, side: usize, number: usize) {
-    match number % 6 {
+    match number % 7 {
         0 => pair.restart(side),
         1 => pair.step_wall_clock(side, Duration::ZERO),
         2 => pair.step_wall_clock(side, Duration::from_secs(86_400)),
         3 => pair.step_wall_clock(side, Duration::from_secs(2 * 86_400)),
         4 => pair.move_house(side),
+        5 => pair.suspend(side),
         _ => pair.forget_local_addresses(side),
     }
 }

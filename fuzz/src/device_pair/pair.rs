@@ -24,6 +24,9 @@ const IN_FLIGHT_MAX: usize = 512;
 /// jitter, an initiation may have to wait 5 s and jitter for the one before.
 const HEALED_WITHIN: Duration = Duration::from_secs(22);
 
+/// Three keypairs and a handshake.
+const INDICES_PER_PEER: usize = 4;
+
 /// Deadlines that may pass in a second at most, on both sides together.
 const DEADLINES_PER_SECOND: u64 = 8;
 
@@ -279,6 +282,12 @@ impl Pair {
         self.sides[side].house = 1 - self.sides[side].house;
     }
 
+    /// Has a side wake from sleep.
+    pub(super) fn suspend(&mut self, side: usize) {
+        self.sides[side].device.handle_suspend(self.now);
+        self.collect(side);
+    }
+
     pub(super) fn forget_local_addresses(&mut self, side: usize) {
         let device = &mut self.sides[side].device;
         let peers: Vec<_> = device.peers().collect();
@@ -296,6 +305,8 @@ impl Pair {
                 assert!(status.staged <= MAX_STAGED_PACKETS);
                 assert!(keys().public[side.other()].contains(&status.public_key));
             }
+            let peer_count = side.device.peers().count();
+            assert!(side.device.indices_in_use() <= INDICES_PER_PEER * peer_count);
             let deadline = side.device.poll_timeout();
             assert!(deadline.is_none_or(|it| it.reason != DeadlineReason::Transmit));
         }

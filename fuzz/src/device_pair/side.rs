@@ -9,7 +9,10 @@ use chacha20::ChaCha8Rng;
 use rand_core::SeedableRng;
 use wirecraft_noise_handshake::{PresharedKey, PrivateKey, PublicKey};
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{ConfigureError, Device, PeerId};
+use wirecraft_tunnel::{
+    AllowedIpChange, ConfigureError, Device, DeviceChange, PeerChange, PeerId, PrivateKeyChange,
+    Roaming,
+};
 
 pub(super) const MTU: usize = 1420;
 
@@ -45,6 +48,7 @@ pub(super) enum Setting {
     RemovePeer(u8),
     AddPeer(u8),
     StartHandshake(u8),
+    Roaming(u8),
 }
 
 pub(super) struct Side {
@@ -182,6 +186,7 @@ impl Side {
                 self.device.set_persistent_keepalive(now, peer, interval)
             }
             Setting::AllowedIps(choice) => self.set_allowed_ips(peer, choice),
+            Setting::Roaming(choice) => self.set_roaming(now, peer, choice),
             other => panic!("{other:?} concerns no single peer"),
         }
     }
@@ -209,21 +214,53 @@ impl Side {
         assert_eq!(gone, Err(ConfigureError::UnknownPeer));
     }
 
+    fn set_roaming(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        choice: u8,
+    ) -> Result<(), ConfigureError> {
+        let status = self.device.peer_status(now, peer);
+        let mut change = PeerChange::new(status.ok_or(ConfigureError::UnknownPeer)?.public_key);
+        change.roaming = Some(if choice == 0 {
+            Roaming::Followed
+        } else {
+            Roaming::Pinned
+        });
+        self.device.apply(
+            now,
+            DeviceChange {
+                private_key: None,
+                replace_peers: false,
+                peers: vec![change],
+            },
+        )
+    }
+
     /// Configures the side so that the other one, healed as well, can be reached.
     pub(super) fn heal(&mut self, now: Instant, wall_clock: Duration) {
         self.house = 0;
         self.device.set_wall_clock(now, wall_clock);
-        self.set_key(Some(0));
-        self.remove_peer(1);
-        let peer = self.add_peer(0);
-        for setting in [
-            Setting::PresharedKey(0),
-            Setting::Keepalive(0),
-            Setting::AllowedIps(0),
-        ] {
-            self.apply_to(now, peer, setting)
-                .expect("the peer is there");
-        }
-        self.add_peer(0);
+        let other = IpAddr::V4(inner(self.other()));
+        let mut peer = PeerChange::new(keys().public[self.other()][0]);
+        peer.endpoint = Some(address(self.other(), 0));
+        peer.allowed_ips = vec![AllowedIpChange::Add(other.into())];
+        let key = keys().private[self.number][0].clone();
+        let applied = self.device.apply(
+            now,
+            DeviceChange {
+                private_key: Some(PrivateKeyChange::Set(key)),
+                replace_peers: true,
+                peers: vec![peer],
+            },
+        );
+        assert_eq!(applied, Ok(()));
+        self.key = Some(0);
+        assert_eq!(
+            self.peers(),
+            Vec::from_iter(self.peer(0)),
+            "one peer is left"
+        );
+        assert_eq!(self.device.route(other), self.peer(0));
     }
 }
