@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod boringtun_pair;
+mod session;
 mod wirecraft_pair;
 
 pub use boringtun_pair::BoringtunPair;
+pub use session::session;
 pub use wirecraft_pair::{ReceiveBuffer, WirecraftPair};
 
 /// The lengths of inner packets in bytes: a small one, a middle one, a full one.

@@ -1,41 +1,9 @@
 //! Transport encryption alone: sealing and opening in place, single packets and batches.
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use getrandom::SysRng;
-use rand_core::UnwrapErr;
-use wirecraft_benches::{BATCHES, PACKET_LENS};
-use wirecraft_noise_handshake::{
-    LocalStatic, Open, PresharedKey, PrivateKey, ReceivedInitiation, RemoteStatic, Seal, Tai64N,
-    TransportKeys, initiate,
-};
-use wirecraft_wire_format::{Counter, Index, TAG_LEN};
-
-/// The initiator's keys and the responder's.
-fn session() -> (TransportKeys, TransportKeys) {
-    let mut rng = UnwrapErr(SysRng);
-    let local = |rng: &mut _| LocalStatic::new(PrivateKey::generate(rng));
-    let (initiator, responder) = (local(&mut rng), local(&mut rng));
-    let psk = PresharedKey::default();
-    let to_responder = RemoteStatic::new(&initiator, *responder.public_key()).expect("a good key");
-    let to_initiator = RemoteStatic::new(&responder, *initiator.public_key()).expect("a good key");
-    let timestamp = Tai64N::from_unix(core::time::Duration::from_secs(1));
-    let (initiation, attempt) = initiate(
-        &initiator,
-        &to_responder,
-        timestamp,
-        Index::new(1),
-        &mut rng,
-    )
-    .expect("good keys");
-    let (response, responder_keys) = ReceivedInitiation::read(&responder, &initiation)
-        .and_then(|received| received.authenticate(&to_initiator, None))
-        .and_then(|fresh| fresh.respond(&psk, Index::new(2), &mut rng))
-        .expect("a good initiation");
-    let initiator_keys = attempt
-        .read_response(&initiator, &psk, &response)
-        .expect("a good response");
-    (initiator_keys, responder_keys)
-}
+use wirecraft_benches::{BATCHES, PACKET_LENS, session};
+use wirecraft_noise_handshake::{Open, Seal};
+use wirecraft_wire_format::{Counter, TAG_LEN};
 
 fn seal(criterion: &mut Criterion) {
     let (keys, _) = session();

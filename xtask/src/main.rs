@@ -8,9 +8,12 @@
 
 mod bench;
 mod ci;
+mod dudect;
 mod flood;
 mod fuzz;
 mod interop;
+mod miri;
+mod mutants;
 mod release;
 mod scale;
 mod simulate;
@@ -35,6 +38,10 @@ Tasks:
                            `cargo xtask simulate --help` lists the options
   fuzz [--minutes N] [--runs N] [--quick] [TARGET..]
                            fuzz targets (nightly, cargo-fuzz); `--minimise` keeps what they found
+  dudect [--samples N]     whether times depend on secrets
+  miri                     tests in an interpreter that sees undefined behaviour
+  mutants [PACKAGE] [OPTIONS]
+                           whether tests notice changes of the protocol's code
   release                  what takes long: licences, API changes, rivals, packaging
 ";
 
@@ -53,6 +60,9 @@ fn main() -> ExitCode {
         Some("bench") => bench::run(&rest),
         Some("simulate") => simulate::run(&rest),
         Some("fuzz") => fuzz::run(&rest),
+        Some("dudect") => dudect::run(&rest),
+        Some("miri") => miri::run(&rest),
+        Some("mutants") => mutants::run(&rest),
         Some("release") => release::run(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

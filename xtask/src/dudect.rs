@@ -1,0 +1,17 @@
+//! `cargo xtask dudect`: whether what handles secrets takes the same time for all of them.
+
+use crate::steps::{Steps, cargo};
+use anyhow::Result;
+
+/// Runs the measuring program; `--samples N` says how many times each operation is timed.
+///
+/// # Errors
+/// When an operation's time depends on a secret, or the program does not build.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let mut dudect = cargo(["run", "--quiet", "--profile", "harness"]);
+    dudect.args(["--package", "wirecraft-benches", "--bin", "dudect", "--"]);
+    dudect.args(arguments);
+    let mut steps = Steps::new();
+    steps.command("times that depend on no secret", dudect);
+    steps.finish()
+}
