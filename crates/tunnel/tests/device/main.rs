@@ -8,6 +8,7 @@ mod hostile;
 mod keypairs;
 mod raw_peer;
 mod reconfiguration;
+mod redaction;
 mod roaming;
 mod routing;
 mod suspend;
