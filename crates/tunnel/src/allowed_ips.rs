@@ -21,6 +21,8 @@ use ipnet::IpNet;
 pub struct AllowedIps<T> {
     v4: Trie<u32, T>,
     v6: Trie<u128, T>,
+    /// How often the map was changed, so that what was looked up can be remembered until it is.
+    changes: u64,
 }
 
 impl<T: Copy + PartialEq> AllowedIps<T> {
@@ -30,11 +32,13 @@ impl<T: Copy + PartialEq> AllowedIps<T> {
         Self {
             v4: Trie::new(),
             v6: Trie::new(),
+            changes: 0,
         }
     }
 
     /// Gives `prefix` to `owner`; returns whose it was. Host bits of `prefix` are ignored.
     pub fn insert(&mut self, prefix: IpNet, owner: T) -> Option<T> {
+        self.changes += 1;
         match prefix {
             IpNet::V4(net) => self
                 .v4
@@ -47,10 +51,16 @@ impl<T: Copy + PartialEq> AllowedIps<T> {
 
     /// Takes `prefix` from its owner and returns whose it was.
     pub fn remove(&mut self, prefix: IpNet) -> Option<T> {
+        self.changes += 1;
         match prefix {
             IpNet::V4(net) => self.v4.remove(net.network().to_bits(), net.prefix_len()),
             IpNet::V6(net) => self.v6.remove(net.network().to_bits(), net.prefix_len()),
         }
+    }
+
+    /// How often the map was changed: what was looked up holds as long as this is the same.
+    pub(crate) const fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Finds the owner of the longest prefix that `address` lies in.

@@ -1,5 +1,6 @@
 //! A peer's transport data, both ways, a batch at a time.
 
+use core::net::IpAddr;
 use core::ops::Range;
 
 use arrayvec::ArrayVec;
@@ -9,12 +10,14 @@ use wirecraft_noise_handshake::{Open, OpenError, Seal};
 use wirecraft_time::Instant;
 use wirecraft_wire_format::{Counter, DATA_HEADER_LEN, DATA_MIN_LEN, DataHeader, Index, TAG_LEN};
 
-use super::Peer;
+use super::{CheckedSource, Peer};
+use crate::allowed_ips::AllowedIps;
 use crate::arena::{Arena, Destination, Outcome, SlotMut, padded_len};
 use crate::datagram::{Datagram, Received};
 use crate::errors::{ReceiveError, SendError};
 use crate::event::Event;
 use crate::keypair::Keypair;
+use crate::peer_id::PeerId;
 use crate::shared::{Shared, Transmit};
 
 /// The most packets that are sealed or opened in one call.
@@ -273,7 +276,7 @@ impl Peer {
     }
 
     fn take_packet<R>(
-        &self,
+        &mut self,
         datagram: &mut Datagram<'_>,
         shared: &Shared<R>,
     ) -> Result<Received, ReceiveError> {
@@ -281,7 +284,7 @@ impl Peer {
         let plaintext = datagram.bytes.get_mut(DATA_HEADER_LEN..end);
         let plaintext = plaintext.unwrap_or_default();
         let header = ip_packets::Header::read(plaintext).map_err(ReceiveError::InnerPacket)?;
-        if shared.allowed_ips.lookup(header.source) != Some(self.id) {
+        if !self.may_send_from(header.source, &shared.allowed_ips) {
             return Err(ReceiveError::SourceNotAllowed {
                 source_address: header.source,
             });
@@ -294,6 +297,26 @@ impl Peer {
             peer: self.id,
             packet,
         })
+    }
+}
+
+impl Peer {
+    /// Whether an inner source address is one of the peer's.
+    ///
+    /// Most peers send from one address: it is looked up once, not for every packet.
+    fn may_send_from(&mut self, address: IpAddr, allowed_ips: &AllowedIps<PeerId>) -> bool {
+        let checked = CheckedSource {
+            address,
+            changes: allowed_ips.changes(),
+        };
+        if self.checked_source == Some(checked) {
+            return true;
+        }
+        let is_allowed = allowed_ips.lookup(address) == Some(self.id);
+        if is_allowed {
+            self.checked_source = Some(checked);
+        }
+        is_allowed
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Peer {
     preshared_key: PresharedKey,
     persistent_keepalive: Option<Duration>,
     pub(crate) allowed_ips: Vec<IpNet>,
+    /// The inner source address that was last found to be one of the allowed IPs.
+    checked_source: Option<CheckedSource>,
     endpoint: Option<PeerEndpoint>,
     pub(crate) roaming: Roaming,
     /// Where the last authenticated message came from, as long as that is the endpoint.
@@ -69,6 +71,13 @@ struct PeerEndpoint {
     local: Option<IpAddr>,
 }
 
+/// An address that belongs to a peer, as long as the allowed IPs of no peer change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct CheckedSource {
+    address: IpAddr,
+    changes: u64,
+}
+
 struct ReceivedCookie {
     cookie: Cookie,
     received_at: Instant,
@@ -94,6 +103,7 @@ impl Peer {
             preshared_key: PresharedKey::default(),
             persistent_keepalive: None,
             allowed_ips: Vec::new(),
+            checked_source: None,
             endpoint: None,
             roaming: Roaming::default(),
             heard_at: None,

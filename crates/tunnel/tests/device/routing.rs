@@ -112,6 +112,27 @@ fn a_prefix_that_moves_to_another_peer_moves_in_both_directions() {
 }
 
 #[test]
+fn a_source_that_was_accepted_is_refused_once_it_belongs_to_another_peer() {
+    let mut world = wide_and_narrow();
+    let speak = |world: &mut World| {
+        world.send(ALICE, &from_source([10, 0, 0, 1]));
+        let flight = world.intercept_one();
+        world.deliver(&flight)
+    };
+    assert!(matches!(speak(&mut world), Ok(Received::Packet { .. })));
+
+    give(&mut world, CAROL, "10.0.0.1/32");
+    let refused = |outcome| matches!(outcome, Err(ReceiveError::SourceNotAllowed { .. }));
+    assert!(refused(speak(&mut world)));
+
+    give(&mut world, ALICE, "10.0.0.1/32");
+    assert!(matches!(speak(&mut world), Ok(Received::Packet { .. })));
+    let alice = world.peer(BOB, ALICE);
+    world.device(BOB).clear_allowed_ips(alice).unwrap();
+    assert!(refused(speak(&mut world)));
+}
+
+#[test]
 fn the_host_bits_of_a_prefix_do_not_matter() {
     let mut world = wide_and_narrow();
 
