@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! scale [--quick]       prints a table; exit status 0 says that every target was met
+//! scale in-process      the first half of it: what needs no sockets
 //! scale endpoint        plays the endpoint over real sockets, as told by the former
 //! scale clients         plays all its peers, each at an address of its own in 127.0.0.0/8
 //! ```
@@ -80,10 +81,18 @@ fn run(arguments: &[String]) -> Result<bool> {
         [] => measure(&Plan::FULL),
         ["--quick"] => measure(&Plan::QUICK),
         ["--long"] => measure(&Plan::LONG),
+        ["in-process"] => measure_in_process(&Plan::FULL),
         ["endpoint"] => endpoint::run().map(|()| true),
         ["clients"] => clients::run().map(|()| true),
-        _ => bail!("scale [--quick | --long]"),
+        _ => bail!("scale [--quick | --long | in-process]"),
     }
+}
+
+fn measure_in_process(plan: &Plan) -> Result<bool> {
+    let mut figures = Figures::default();
+    in_process::measure(plan, &mut figures)?;
+    print!("{figures}");
+    Ok(figures.all_met())
 }
 
 fn measure(plan: &Plan) -> Result<bool> {
