@@ -25,7 +25,10 @@ const SECRET: [u8; 32] = {
 fn assert_hidden(shown: &impl Debug, secret: &[u8; 32]) {
     for text in [format!("{shown:?}"), format!("{shown:#?}")] {
         let text: String = text.split_whitespace().collect();
-        for [a, b, c] in secret.array_windows() {
+        for window in secret.windows(3) {
+            let [a, b, c] = window else {
+                unreachable!("windows of three")
+            };
             assert!(!text.contains(&format!("{a},{b},{c}")), "{text}");
             let hexadecimal = format!("{a:02x}{b:02x}{c:02x}");
             assert!(!text.to_lowercase().contains(&hexadecimal), "{text}");
@@ -57,9 +60,11 @@ fn a_change_hides_the_keys_it_brings() {
     let clamped = *key.as_bytes();
     let mut peer = PeerChange::new(PublicKey::from_bytes([1; 32]));
     peer.preshared_key = Some(PresharedKey::from_bytes(SECRET));
-    let mut change = DeviceChange::default();
-    change.private_key = Some(PrivateKeyChange::Set(key));
-    change.peers = vec![peer];
+    let change = DeviceChange {
+        private_key: Some(PrivateKeyChange::Set(key)),
+        peers: vec![peer],
+        ..DeviceChange::default()
+    };
 
     assert_hidden(&change, &SECRET);
     assert_hidden(&change, &clamped);
