@@ -232,7 +232,8 @@ fn fault(attachment: Attachment, left: Duration, dice: &mut Dice) -> FaultKind {
             noticed: dice.chance(0.7),
         },
         7..9 => FaultKind::ClockStep(clock_step(dice)),
-        9..11 if attachment != Attachment::Fixed => FaultKind::Rebind,
+        9..12 if attachment != Attachment::Fixed => FaultKind::Rebind,
+        12 => FaultKind::Readd,
         13 => FaultKind::Flood(dice.between(600, 1200)),
         _ => FaultKind::Replay {
             count: dice.between(1, 100),
@@ -309,6 +310,7 @@ mod tests {
             "ClockStep",
             "Rebind",
             "Replay",
+            "Readd",
             "Flood",
             "bursts of",
             "twice",

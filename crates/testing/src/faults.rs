@@ -1,6 +1,7 @@
 //! What befalls nodes.
 
 use wirecraft_time::Instant;
+use wirecraft_tunnel::PeerId;
 use wirecraft_wire_format::{INITIATION_LEN, RESPONSE_LEN};
 
 use crate::link::Flight;
@@ -46,9 +47,10 @@ impl World<'_> {
                 self.tally.clock_steps += 1;
             }
             FaultKind::Rebind => self.rebind(node),
+            FaultKind::Readd if is_awake => self.readd(node)?,
             FaultKind::Replay { count, spoofed } => self.replay(node, count, spoofed),
             FaultKind::Flood(count) => self.flood(node, count),
-            FaultKind::Restart { .. } | FaultKind::Suspend { .. } => {}
+            FaultKind::Restart { .. } | FaultKind::Suspend { .. } | FaultKind::Readd => {}
         }
         Ok(())
     }
@@ -86,6 +88,18 @@ impl World<'_> {
         if noticed {
             machine.device.handle_suspend(clock);
         }
+        self.conclude(node, 0)
+    }
+
+    fn readd(&mut self, node: usize) -> Result<(), Violation> {
+        let machine = &mut self.nodes[node];
+        let peers: Vec<PeerId> = machine.device.peers().collect();
+        for peer in peers {
+            machine.device.remove_peer(peer);
+        }
+        self.observer.restarted(node);
+        self.tally.readded += 1;
+        machine.configure(self.now, self.scenario, &self.secrets);
         self.conclude(node, 0)
     }
 

@@ -14,18 +14,22 @@ use crate::tally::Tally;
 /// The time in which a flow is to deliver something after trouble.
 pub(crate) const RECONNECT_WITHIN: Duration = Duration::from_secs(60);
 
-/// Flows that send more seldom than this are not watched.
-const WATCHED_INTERVAL_MAX: Duration = Duration::from_secs(5);
+/// Flows that send more seldom than this are not counted.
+const COUNTED_INTERVAL_MAX: Duration = Duration::from_secs(5);
 
 /// After it delivered something, a flow has this long until it must not lose anything any more.
 const SETTLES_WITHIN: Duration = Duration::from_secs(20);
 
 /// What is offered so shortly before the end of a calm may still be under way when it ends.
-const ARRIVES_WITHIN: Duration = Duration::from_secs(5);
+///
+/// Without a session a packet waits until an initiation may be sent.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 
 /// A flow in a calm.
 pub(crate) struct Watch {
     flow: usize,
+    /// Whether the flow has to deliver something in time.
+    is_counted: bool,
     calm_began_at: Duration,
     calm_ends_at: Duration,
     is_lossless: bool,
@@ -34,21 +38,21 @@ pub(crate) struct Watch {
     first_offered_at: Option<Instant>,
     delivered_at: Option<Instant>,
     /// Packets that must arrive.
-    awaited: BTreeMap<u64, Duration>,
+    awaited: BTreeMap<(bool, u64), Duration>,
 }
 
 impl Watch {
-    /// Begins to watch a flow, if there is something to be said of it.
+    /// Begins to watch a flow.
     ///
-    /// Its receiver must keep its address: a peer that moved is found again only when it speaks.
-    pub(crate) fn begin(scenario: &Scenario, cycle: &Cycle, flow: usize) -> Option<Self> {
+    /// It has to deliver something in time if its receiver keeps its address: a peer that moved is found
+    /// again only when it speaks.
+    pub(crate) fn begin(scenario: &Scenario, cycle: &Cycle, flow: usize) -> Self {
         let plan = scenario.flows[flow];
         let interval = plan.pattern.interval();
-        if scenario.nodes[plan.to] != Attachment::Fixed || interval > WATCHED_INTERVAL_MAX {
-            return None;
-        }
-        Some(Self {
+        let is_findable = scenario.nodes[plan.to] == Attachment::Fixed;
+        Self {
             flow,
+            is_counted: is_findable && interval <= COUNTED_INTERVAL_MAX,
             calm_began_at: cycle.heals,
             calm_ends_at: cycle.ends,
             is_lossless: cycle.calm.is_lossless(),
@@ -56,15 +60,23 @@ impl Watch {
             first_offered_at: None,
             delivered_at: None,
             awaited: BTreeMap::new(),
-        })
+        }
     }
 
+    pub(crate) fn is_counted(&self) -> bool {
+        self.is_counted
+    }
+
+    /// Takes note that a packet, or an answer, was given to a device.
     pub(crate) fn offered(&mut self, now: Instant, label: &Label) {
-        self.first_offered_at.get_or_insert(now);
+        if !label.is_answer {
+            self.first_offered_at.get_or_insert(now);
+        }
         let is_settled = |at: Instant| now >= at + SETTLES_WITHIN;
         let arrives_in_time = label.offered_at + ARRIVES_WITHIN <= self.calm_ends_at;
         if self.is_lossless && arrives_in_time && self.delivered_at.is_some_and(is_settled) {
-            self.awaited.insert(label.number, label.offered_at);
+            let packet = (label.is_answer, label.number);
+            self.awaited.insert(packet, label.offered_at);
         }
     }
 
@@ -74,14 +86,18 @@ impl Watch {
         label: &Label,
         tally: &mut Tally,
     ) -> Result<(), Violation> {
-        self.awaited.remove(&label.number);
+        self.awaited.remove(&(label.is_answer, label.number));
         let Some(first) = self.first_offered_at else {
             return Ok(());
         };
-        if label.offered_at < self.calm_began_at || self.delivered_at.is_some() {
+        let is_old = label.offered_at < self.calm_began_at || label.is_answer;
+        if is_old || self.delivered_at.is_some() {
             return Ok(());
         }
         self.delivered_at = Some(now);
+        if !self.is_counted {
+            return Ok(());
+        }
         let after = now.since(first);
         let in_time = after <= RECONNECT_WITHIN;
         tally.reconnected += u64::from(in_time);
@@ -89,17 +105,24 @@ impl Watch {
         self.judge(after, tally)
     }
 
+    /// Expects none of the packets any more that were offered so far.
+    pub(crate) fn forgive(&mut self) {
+        self.awaited.clear();
+    }
+
     /// Ends the watch with the calm.
     pub(crate) fn end(self, now: Instant, tally: &mut Tally) -> Result<(), Violation> {
         let flow = self.flow;
-        if let (None, Some(first)) = (self.delivered_at, self.first_offered_at) {
+        if let (None, Some(first), true) =
+            (self.delivered_at, self.first_offered_at, self.is_counted)
+        {
             let after = now.since(first);
             tally.late += u64::from(after > RECONNECT_WITHIN);
             self.judge(after, tally)?;
         }
         match self.awaited.first_key_value() {
             None => Ok(()),
-            Some((&number, &offered_at)) => Err(Violation::Vanished {
+            Some((&(_, number), &offered_at)) => Err(Violation::Vanished {
                 flow,
                 number,
                 offered_at,
@@ -168,7 +191,7 @@ mod tests {
 
     fn watch(calm: Quality) -> Watch {
         let scenario = scenario(Attachment::Fixed, INTERVAL, calm);
-        Watch::begin(&scenario, &scenario.cycles[0], 0).unwrap()
+        Watch::begin(&scenario, &scenario.cycles[0], 0)
     }
 
     fn at(seconds: u64) -> Instant {
@@ -195,14 +218,14 @@ mod tests {
     }
 
     #[test]
-    fn a_flow_to_a_node_that_moves_or_that_sends_seldom_is_not_watched() {
-        let begins = |to, interval| {
+    fn a_flow_to_a_node_that_moves_or_that_sends_seldom_is_not_counted() {
+        let is_counted = |to, interval| {
             let scenario = scenario(to, interval, Quality::CLEAN);
-            Watch::begin(&scenario, &scenario.cycles[0], 0).is_some()
+            Watch::begin(&scenario, &scenario.cycles[0], 0).is_counted()
         };
-        assert!(begins(Attachment::Fixed, INTERVAL));
-        assert!(!begins(Attachment::Nat, INTERVAL));
-        assert!(!begins(Attachment::Fixed, INTERVAL * 6));
+        assert!(is_counted(Attachment::Fixed, INTERVAL));
+        assert!(!is_counted(Attachment::Nat, INTERVAL));
+        assert!(!is_counted(Attachment::Fixed, INTERVAL * 6));
     }
 
     #[test]

@@ -153,6 +153,8 @@ pub enum FaultKind {
     ClockStep(i64),
     /// Its address changes, and what is sent to the old one vanishes.
     Rebind,
+    /// Each of its peers is removed and added again: the node forgets what it knows of them.
+    Readd,
     /// Datagrams that it received are sent to it again.
     Replay {
         /// How many.

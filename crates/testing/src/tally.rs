@@ -25,6 +25,8 @@ pub struct Tally {
     pub restarts: u64,
     /// Times that a node slept.
     pub suspends: u64,
+    /// Times that a node's peers were removed and added again.
+    pub readded: u64,
     /// Jumps of wall clocks.
     pub clock_steps: u64,
     /// Changes of address.
@@ -59,7 +61,7 @@ impl Tally {
         }
     }
 
-    fn counts_mut(&mut self) -> [&mut u64; 16] {
+    fn counts_mut(&mut self) -> [&mut u64; 17] {
         [
             &mut self.runs,
             &mut self.datagrams_sent,
@@ -69,6 +71,7 @@ impl Tally {
             &mut self.handshakes,
             &mut self.restarts,
             &mut self.suspends,
+            &mut self.readded,
             &mut self.clock_steps,
             &mut self.rebinds,
             &mut self.partitions,
@@ -120,6 +123,7 @@ impl fmt::Display for Tally {
             ("cookie replies", self.cookie_replies),
             ("restarts", self.restarts),
             ("suspends", self.suspends),
+            ("peers readded", self.readded),
             ("clock steps", self.clock_steps),
             ("rebinds", self.rebinds),
             ("partitions", self.partitions),

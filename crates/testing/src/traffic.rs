@@ -5,6 +5,7 @@ use wirecraft_tunnel::Destination;
 use crate::node::{INNER_MTU, State};
 use crate::observer::Violation;
 use crate::payload::{Label, PACKET_LEN_MIN};
+use crate::recovery::Watch;
 use crate::scenario::Pattern;
 use crate::world::{Happening, World};
 
@@ -113,12 +114,17 @@ impl World<'_> {
                     .watches
                     .get_mut(offer.label.flow)
                     .and_then(Option::as_mut);
-                if let Some(watch) = watch.filter(|_| !offer.label.is_answer) {
+                if let Some(watch) = watch {
                     watch.offered(now, &offer.label);
                 }
             }
         }
+        let dropped_before = machine.device.counters().staged_dropped;
         machine.device.send_batch(clock, &mut machine.arena);
+        if machine.device.counters().staged_dropped > dropped_before {
+            // More packets waited for a session than may: some that were awaited are gone.
+            self.watches.iter_mut().flatten().for_each(Watch::forgive);
+        }
         let mut datagrams: Vec<(Destination, Vec<u8>)> = Vec::with_capacity(offers.len());
         for run in machine.arena.runs() {
             let segments = run.bytes.chunks(run.segment_len);

@@ -52,6 +52,8 @@ pub(crate) enum Happening {
         noticed: bool,
     },
     Heals(usize),
+    /// All that was to happen by the healing has happened.
+    Calms(usize),
     Ends(usize),
     Inspects,
 }
@@ -190,14 +192,15 @@ impl<'a> World<'a> {
             Happening::Rejoins { node, cut } => self.rejoin(node, cut),
             Happening::Starts { node, reboot } => self.start(node, reboot)?,
             Happening::Resumes { node, noticed } => self.resume(node, noticed)?,
-            Happening::Heals(cycle) => self.heal(cycle),
+            Happening::Heals(cycle) => self.agenda.push(self.now, Happening::Calms(cycle)),
+            Happening::Calms(cycle) => self.calm(cycle),
             Happening::Ends(cycle) => self.end(cycle)?,
             Happening::Inspects => self.inspect()?,
         }
         Ok(())
     }
 
-    fn heal(&mut self, cycle: usize) {
+    fn calm(&mut self, cycle: usize) {
         self.note("calm");
         self.is_calm = true;
         for flow in 0..self.scenario.flows.len() {
@@ -205,8 +208,8 @@ impl<'a> World<'a> {
             let wall_clock = self.nodes[plan.from].wall_clock(self.now);
             let watch = Watch::begin(self.scenario, &self.scenario.cycles[cycle], flow);
             let is_shut_out = self.observer.is_shut_out(plan.from, plan.to, wall_clock);
-            self.tally.shut_out += u64::from(watch.is_some() && is_shut_out);
-            self.watches[flow] = watch.filter(|_| !is_shut_out);
+            self.tally.shut_out += u64::from(watch.is_counted() && is_shut_out);
+            self.watches[flow] = Some(watch).filter(|_| !is_shut_out);
         }
     }
 
@@ -251,22 +254,16 @@ impl<'a> World<'a> {
         self.digest(node, &flight.bytes);
         let pinned = destination.from;
         let fate = if pinned.is_some_and(|local| local != self.nodes[node].local) {
-            self.forget_local_address(node, to);
+            // So does a driver when the system refuses to send from an address.
+            if let Some(peer) = destination.peer {
+                self.nodes[node].device.forget_local_address(peer);
+            }
             Fate::Lost("not sent, as the source address is gone")
         } else {
             self.fate(node, to, &mut flight)
         };
         self.meet(node, to.unwrap_or(node), flight, fate);
         Ok(())
-    }
-
-    /// A driver does so when the system refuses to send from an address.
-    fn forget_local_address(&mut self, node: usize, peer: Option<usize>) {
-        let Some(peer) = peer else { return };
-        let device = &mut self.nodes[node].device;
-        if let Some(peer) = device.peer_id(&self.secrets.public[peer]) {
-            device.forget_local_address(peer);
-        }
     }
 
     fn fate(&mut self, from: usize, to: Option<usize>, flight: &mut Flight) -> Fate {
@@ -390,9 +387,7 @@ impl<'a> World<'a> {
             recorder.inner(now, node, packet, &format!("{label:?}"));
         }
         match self.watches.get_mut(label.flow) {
-            Some(Some(watch)) if !label.is_answer => {
-                watch.delivered(self.now, label, &mut self.tally)
-            }
+            Some(Some(watch)) => watch.delivered(self.now, label, &mut self.tally),
             _ => Ok(()),
         }
     }

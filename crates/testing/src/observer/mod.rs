@@ -95,7 +95,8 @@ impl Observer {
         }
     }
 
-    /// Takes note that a node was started afresh: it has forgotten all it knew.
+    /// Takes note that a node has forgotten all it knew of its peers: it was started afresh, or they were
+    /// removed and added again.
     pub fn restarted(&mut self, node: usize) {
         for ((from, _), pair) in &mut self.pairs {
             if *from == node {
