@@ -62,3 +62,30 @@ impl Hasher for IdentityHasher {
         self.0 = u64::from(value) << 32 | u64::from(value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chacha20::ChaCha8Rng;
+    use chacha20::rand_core::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn an_index_has_its_owner_until_it_is_released() {
+        let mut table = IndexTable::default();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let peer = |slot| PeerId {
+            slot,
+            generation: 0,
+        };
+        let (first, second) = (
+            table.allocate(peer(1), &mut rng),
+            table.allocate(peer(2), &mut rng),
+        );
+
+        table.release(first);
+
+        assert_eq!(table.owner(first), None);
+        assert_eq!(table.owner(second), Some(peer(2)));
+    }
+}

@@ -1,5 +1,6 @@
 //! What whole devices do, on a simulated network and a clock that moves only when told.
 
+mod arena;
 mod configuration;
 mod cookies;
 mod data;
