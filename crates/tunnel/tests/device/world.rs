@@ -49,6 +49,7 @@ pub(crate) struct World {
     pub(crate) rng: ChaCha8Rng,
     /// Whether sockets tell to which local address a datagram came; not all systems do.
     pub(crate) sockets_tell_local: bool,
+    arena: Arena,
     is_lost: Box<dyn FnMut(&Flight) -> bool>,
 }
 
@@ -165,6 +166,7 @@ impl World {
             sent: Vec::new(),
             rng,
             sockets_tell_local: true,
+            arena: Arena::new(1 << 20, MTU),
             is_lost: Box::new(|_| false),
         }
     }
@@ -257,19 +259,24 @@ impl World {
         host: usize,
         packets: &[P],
     ) -> Vec<SendError> {
-        let mut arena = Arena::new(1 << 20, MTU);
+        self.arena.clear();
         for packet in packets {
-            arena.push(packet.as_ref()).expect("the arena is large");
+            let pushed = self.arena.push(packet.as_ref());
+            pushed.expect("the arena is large");
         }
-        let now = self.now;
-        self.device(host).send_batch(now, &mut arena);
-        for run in arena.runs() {
-            for segment in run.bytes.chunks(run.segment_len) {
-                self.launch(host, run.destination, segment.to_vec());
-            }
+        let sender = &mut self.hosts[host];
+        sender.device.send_batch(self.now, &mut self.arena);
+        let mut sealed = Vec::new();
+        for run in self.arena.runs() {
+            let segments = run.bytes.chunks(run.segment_len);
+            sealed.extend(segments.map(|segment| (run.destination, segment.to_vec())));
+        }
+        let failures = self.arena.failures().map(|(_, error)| error).collect();
+        for (destination, datagram) in sealed {
+            self.launch(host, destination, datagram);
         }
         self.collect(host);
-        arena.failures().map(|(_, error)| error).collect()
+        failures
     }
 
     pub(crate) fn start_handshake(&mut self, host: usize, peer: usize) {
