@@ -6,11 +6,9 @@ use core::str::FromStr;
 use base64ct::{Base64, Encoding};
 use rand_core::CryptoRng;
 use subtle::ConstantTimeEq;
-use x25519_dalek::StaticSecret;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::secret::Secret;
-use crate::statics::LowOrderKey;
+use crate::curve25519::Scalar;
 
 /// The length of every key in bytes.
 pub const KEY_LEN: usize = 32;
@@ -22,8 +20,8 @@ const TEXT_LEN: usize = 44;
 ///
 /// It is clamped when it is made, so its base64 form is the one that `wg` prints. It is wiped when
 /// dropped, compared in constant time and never shown by [`Debug`](fmt::Debug).
-#[derive(Clone, ZeroizeOnDrop)]
-pub struct PrivateKey(StaticSecret);
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct PrivateKey([u8; KEY_LEN]);
 
 impl PrivateKey {
     /// Makes a key from 32 bytes, which it clamps.
@@ -34,7 +32,7 @@ impl PrivateKey {
         let [first, .., last] = &mut bytes;
         *first &= 0b1111_1000;
         *last = *last & 0b0111_1111 | 0b0100_0000;
-        let key = Self(StaticSecret::from(bytes));
+        let key = Self(bytes);
         bytes.zeroize();
         key
     }
@@ -50,33 +48,19 @@ impl PrivateKey {
     /// Computes the public key, which takes one multiplication.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
-        PublicKey(x25519_dalek::PublicKey::from(&self.0).to_bytes())
+        Scalar::new(self).public_key()
     }
 
     /// Returns the clamped bytes. The caller answers for copies of them.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8; KEY_LEN] {
-        self.0.as_bytes()
+    pub const fn as_bytes(&self) -> &[u8; KEY_LEN] {
+        &self.0
     }
 
     /// Returns the key as `wg` writes it. The text is wiped when dropped.
     #[must_use]
     pub fn to_base64(&self) -> KeyText {
         KeyText::encode(self.as_bytes())
-    }
-
-    /// `DH`: multiplies a public key by this one and refuses an all-zero result.
-    ///
-    /// Source: WireGuard whitepaper §5.4; RFC 7748 §6.1; Linux `drivers/net/wireguard/noise.c:mix_dh`.
-    pub(crate) fn diffie_hellman(&self, public: &PublicKey) -> Result<Secret, LowOrderKey> {
-        let shared = self
-            .0
-            .diffie_hellman(&x25519_dalek::PublicKey::from(public.0));
-        if shared.was_contributory() {
-            Ok(Secret::new(shared.to_bytes()))
-        } else {
-            Err(LowOrderKey)
-        }
     }
 }
 

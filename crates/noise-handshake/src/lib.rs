@@ -7,6 +7,7 @@
 extern crate std;
 
 mod aead;
+mod curve25519;
 mod handshake;
 mod kdf;
 mod keys;

@@ -4,6 +4,7 @@ use core::fmt;
 
 use zeroize::ZeroizeOnDrop;
 
+use crate::curve25519::Scalar;
 use crate::handshake::initial_hash;
 use crate::keys::{PrivateKey, PublicKey};
 use crate::macs::{cookie_key, mac1_key};
@@ -16,6 +17,7 @@ use crate::secret::Secret;
 #[derive(Debug, ZeroizeOnDrop)]
 pub struct LocalStatic {
     private_key: PrivateKey,
+    scalar: Scalar,
     #[zeroize(skip)]
     derived: Derived,
 }
@@ -24,9 +26,11 @@ impl LocalStatic {
     /// Computes the public key and what follows from it.
     #[must_use]
     pub fn new(private_key: PrivateKey) -> Self {
-        let derived = Derived::new(private_key.public_key());
+        let scalar = Scalar::new(&private_key);
+        let derived = Derived::new(scalar.public_key());
         Self {
             private_key,
+            scalar,
             derived,
         }
     }
@@ -41,6 +45,10 @@ impl LocalStatic {
     #[must_use]
     pub const fn private_key(&self) -> &PrivateKey {
         &self.private_key
+    }
+
+    pub(crate) const fn scalar(&self) -> &Scalar {
+        &self.scalar
     }
 
     pub(crate) const fn derived(&self) -> &Derived {
@@ -67,7 +75,7 @@ impl RemoteStatic {
     ///
     /// Source: Linux `drivers/net/wireguard/noise.c:wg_noise_precompute_static_static`.
     pub fn new(local: &LocalStatic, public_key: PublicKey) -> Result<Self, LowOrderKey> {
-        let static_static = local.private_key.diffie_hellman(&public_key)?;
+        let static_static = local.scalar.diffie_hellman(&public_key)?;
         Ok(Self {
             static_static,
             derived: Derived::new(public_key),

@@ -123,7 +123,9 @@ fn debug_shows_public_keys_and_no_secret() {
         "CookieSecret(..) Cookie(..)"
     );
     assert_eq!(format!("{public_key:?}"), CLAMPED);
-    let local_text = format!("LocalStatic {{ private_key: PrivateKey(..), derived: {PUBLIC} }}");
+    let local_text = format!(
+        "LocalStatic {{ private_key: PrivateKey(..), scalar: Scalar(..), derived: {PUBLIC} }}"
+    );
     assert_eq!(format!("{local:?}"), local_text);
     let remote_text = format!("RemoteStatic {{ static_static: Secret(..), derived: {CLAMPED} }}");
     assert_eq!(format!("{remote:?}"), remote_text);

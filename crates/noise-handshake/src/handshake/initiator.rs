@@ -6,7 +6,8 @@ use zeroize::ZeroizeOnDrop;
 
 use super::HandshakeError;
 use super::symmetric::SymmetricState;
-use crate::keys::{PresharedKey, PrivateKey, PublicKey};
+use crate::curve25519::Scalar;
+use crate::keys::{PresharedKey, PublicKey};
 use crate::statics::{LocalStatic, RemoteStatic};
 use crate::timestamp::Tai64N;
 use crate::transport::TransportKeys;
@@ -29,7 +30,7 @@ pub fn initiate(
 ) -> Result<(Initiation, AwaitingResponse), HandshakeError> {
     let mut message = Initiation::new(sender_index);
     let mut state = SymmetricState::new(&remote.derived().initial_hash);
-    let ephemeral = PrivateKey::generate(rng);
+    let ephemeral = Scalar::generate(rng);
 
     message.ephemeral = *ephemeral.public_key().as_bytes();
     state.mix_ephemeral(&message.ephemeral);
@@ -52,7 +53,7 @@ pub fn initiate(
 #[derive(Debug, ZeroizeOnDrop)]
 pub struct AwaitingResponse {
     pub(super) state: SymmetricState,
-    ephemeral: PrivateKey,
+    ephemeral: Scalar,
     #[zeroize(skip)]
     sender_index: Index,
 }
@@ -96,7 +97,7 @@ impl AwaitingResponse {
 
         state.mix_ephemeral(&response.ephemeral);
         state.mix_shared(&self.ephemeral.diffie_hellman(&remote_ephemeral)?);
-        state.mix_shared(&local.private_key().diffie_hellman(&remote_ephemeral)?);
+        state.mix_shared(&local.scalar().diffie_hellman(&remote_ephemeral)?);
         let key = state.mix_psk_into_key(psk);
         let [] = state
             .open(&key, &response.encrypted_nothing)

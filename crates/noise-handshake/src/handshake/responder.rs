@@ -6,7 +6,8 @@ use zeroize::ZeroizeOnDrop;
 
 use super::HandshakeError;
 use super::symmetric::SymmetricState;
-use crate::keys::{PresharedKey, PrivateKey, PublicKey};
+use crate::curve25519::Scalar;
+use crate::keys::{PresharedKey, PublicKey};
 use crate::statics::{LocalStatic, RemoteStatic};
 use crate::timestamp::Tai64N;
 use crate::transport::TransportKeys;
@@ -52,7 +53,7 @@ impl ReceivedInitiation {
         let ephemeral = PublicKey::from_bytes(message.ephemeral);
 
         state.mix_ephemeral(&message.ephemeral);
-        let key = state.mix_shared_into_key(&local.private_key().diffie_hellman(&ephemeral)?);
+        let key = state.mix_shared_into_key(&local.scalar().diffie_hellman(&ephemeral)?);
         let static_key = state
             .open(&key, &message.encrypted_static)
             .map_err(|_| HandshakeError::ForgedStatic)?;
@@ -182,7 +183,7 @@ impl FreshInitiation {
             mut state, sender, ..
         } = self;
         let mut message = Response::new(sender_index, sender.index);
-        let ephemeral = PrivateKey::generate(rng);
+        let ephemeral = Scalar::generate(rng);
 
         message.ephemeral = *ephemeral.public_key().as_bytes();
         state.mix_ephemeral(&message.ephemeral);
@@ -204,6 +205,7 @@ mod tests {
     use wirecraft_wire_format::{Index, Initiation};
 
     use super::{HandshakeError, ReceivedInitiation, SymmetricState};
+    use crate::curve25519::Scalar;
     use crate::keys::PrivateKey;
     use crate::secret::Secret;
     use crate::statics::{LocalStatic, RemoteStatic};
@@ -212,7 +214,7 @@ mod tests {
     fn forge(victim: &LocalStatic, responder: &LocalStatic, rng: &mut ChaCha8Rng) -> Initiation {
         let mut message = Initiation::new(Index::new(1));
         let mut state = SymmetricState::new(&responder.derived().initial_hash);
-        let ephemeral = PrivateKey::generate(rng);
+        let ephemeral = Scalar::generate(rng);
         message.ephemeral = *ephemeral.public_key().as_bytes();
         state.mix_ephemeral(&message.ephemeral);
         let shared = ephemeral.diffie_hellman(responder.public_key()).unwrap();
