@@ -142,7 +142,8 @@ impl Place {
         Ok(outcome)
     }
 
-    /// Keeps of all inputs, old and found, the fewest that do everything.
+    /// Keeps of all inputs, old and found, the fewest that take every edge; how often they do does not
+    /// count, or there would be thousands.
     pub(super) fn minimise(&self, target: &str) -> Result<()> {
         let kept = self.fuzz.join("corpus").join(target);
         let fewest = self.found.join(format!("{target}.fewest"));
@@ -152,7 +153,11 @@ impl Place {
         }
         let mut merge = self.program(target);
         merge
-            .args(["-merge=1".as_ref(), fewest.as_os_str()])
+            .args([
+                "-use_counters=0".as_ref(),
+                "-merge=1".as_ref(),
+                fewest.as_os_str(),
+            ])
             .arg(&kept)
             .arg(&found);
         let status = merge.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
