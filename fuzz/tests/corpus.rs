@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use wirecraft_fuzz::TARGETS;
+use wirecraft_fuzz::{TARGETS, Target};
 
 /// The longest input that is worth keeping, in bytes.
 const INPUT_LEN_MAX: usize = 8192;
@@ -24,20 +24,34 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
+/// Runs all inputs in a directory through a target; returns how many there were.
+fn replay(target: &Target, inputs: &Path) -> usize {
+    let names = names(inputs);
+    for name in &names {
+        let path = inputs.join(name);
+        let bytes = fs::read(&path).expect("an input can be read");
+        assert!(bytes.len() <= INPUT_LEN_MAX, "{} is long", path.display());
+        // A panic below prints its own message; this one says which input it is about.
+        let passes = std::panic::catch_unwind(|| (target.run)(&bytes));
+        assert!(passes.is_ok(), "input: {}", path.display());
+    }
+    names.len()
+}
+
 #[test]
 fn every_kept_input_passes_its_target() {
     for target in TARGETS {
-        let corpus = directory("corpus").join(target.name);
-        let inputs = names(&corpus);
-        assert!(!inputs.is_empty(), "{} has no inputs", target.name);
-        for input in inputs {
-            let path = corpus.join(&input);
-            let bytes = fs::read(&path).expect("an input can be read");
-            assert!(bytes.len() <= INPUT_LEN_MAX, "{} is long", path.display());
-            // A panic below prints its own message; this one says which input it is about.
-            let passes = std::panic::catch_unwind(|| (target.run)(&bytes));
-            assert!(passes.is_ok(), "input: {}", path.display());
-        }
+        let count = replay(target, &directory("corpus").join(target.name));
+        assert!(count > 0, "{} has no inputs", target.name);
+    }
+}
+
+#[test]
+fn no_input_finds_its_defect_again() {
+    for name in names(&directory("regressions")) {
+        let target = TARGETS.iter().find(|target| target.name == name);
+        let target = target.unwrap_or_else(|| panic!("{name} is no target"));
+        replay(target, &directory("regressions").join(name));
     }
 }
 
