@@ -18,8 +18,8 @@ const STORM_LIMIT: f64 = 60.0;
 /// Timers that the handshakes set have run out after this long.
 const SETTLE: Duration = Duration::from_secs(6);
 
-/// The interval of keepalives, in seconds.
-const KEEPALIVE: f64 = 25.0;
+/// The interval of keepalives.
+const KEEPALIVE: Duration = Duration::from_secs(25);
 
 /// All peers change their keys within this long: once in 120 s, when a keepalive is due.
 const KEY_LIFE: Duration = Duration::from_secs(125);
@@ -62,8 +62,10 @@ pub(crate) fn measure(plan: &Plan, figures: &mut Figures) -> Result<()> {
         Target::AtMost(0.1),
         share,
     );
-    clients.ask(&json!({"keepalive": KEEPALIVE}))?;
-    let share = watch(&mut endpoint, plan.idle)?;
+    clients.ask(&json!({"keepalive": KEEPALIVE.as_secs_f64()}))?;
+    // Each peer sends one at once; then all do so once in each interval.
+    sleep(SETTLE);
+    let share = watch(&mut endpoint, KEEPALIVE)?;
     figures.add(
         "25 s keepalives of peers, % of a core",
         Target::AtMost(1.0),

@@ -135,12 +135,19 @@ impl Bound {
             .map(|buffer| IoSliceMut::new(buffer))
             .collect();
         let metas = &mut batch.metas[filled..];
-        let count = self.socket.try_io(Interest::READABLE, || {
-            self.state.recv((&self.socket).into(), &mut slices, metas)
-        })?;
+        let mut count = 0;
+        // Fewer datagrams than there was room for were all that waited: to say so at once, in the form
+        // of a call that would block, saves the call that would find nothing.
+        let received = self.socket.try_io(Interest::READABLE, || {
+            count = self.state.recv((&self.socket).into(), &mut slices, metas)?;
+            if count < slices.len() {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Ok(())
+        });
         drop(slices);
         batch.filled += count;
-        Ok(())
+        if count == 0 { received } else { Ok(()) }
     }
 }
 
