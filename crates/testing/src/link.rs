@@ -196,6 +196,11 @@ impl Link {
         (first.key().0 <= self.passed).then(|| first.remove())
     }
 
+    /// Takes out a datagram that is held back, whether it was overtaken or not.
+    pub(crate) fn pop_held(&mut self) -> Option<Flight> {
+        self.held.pop_first().map(|(_, flight)| flight)
+    }
+
     /// Takes out a datagram that was held back, if it still is.
     pub(crate) fn release(&mut self, key: HeldKey) -> Option<Flight> {
         self.held.remove(&key)
@@ -279,5 +284,23 @@ mod tests {
         }
         assert!(link.pop_overtaken().is_some());
         assert!(link.pop_overtaken().is_none());
+    }
+
+    #[test]
+    fn a_path_can_let_go_of_all_that_it_holds_back() {
+        let holding = Quality {
+            reorder: Reorder {
+                probability: 1.0,
+                depth: 10_000,
+            },
+            ..Quality::CLEAN
+        };
+        let mut dice = Dice::new(1, Purpose::Network);
+        let mut link = Link::default();
+        for _ in 0..10 {
+            link.carry(&holding, &mut flight(100), &mut dice);
+        }
+
+        assert_eq!(std::iter::from_fn(|| link.pop_held()).count(), 10);
     }
 }

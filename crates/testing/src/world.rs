@@ -1,7 +1,7 @@
 //! The simulated network with its nodes, and the time.
 
 use core::time::Duration;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 
 use wirecraft_time::Instant;
@@ -93,7 +93,7 @@ pub(crate) struct World<'a> {
     pub(crate) cycle: usize,
     pub(crate) is_calm: bool,
     pub(crate) fingerprint: u64,
-    links: HashMap<(usize, usize), Link>,
+    links: BTreeMap<(usize, usize), Link>,
     recorder: Option<&'a mut Recorder>,
     is_over: bool,
 }
@@ -128,7 +128,7 @@ impl<'a> World<'a> {
             cycle: 0,
             is_calm: false,
             fingerprint: 0xcbf2_9ce4_8422_2325,
-            links: HashMap::new(),
+            links: BTreeMap::new(),
             recorder,
             nodes,
             secrets,
@@ -203,6 +203,13 @@ impl<'a> World<'a> {
     fn calm(&mut self, cycle: usize) {
         self.note("calm");
         self.is_calm = true;
+        // What was held back comes now: later, a datagram from before a node moved would rightly move
+        // its endpoint back, and an answer would be lost on a clean path.
+        for link in self.links.values_mut() {
+            while let Some(flight) = link.pop_held() {
+                self.agenda.push(self.now, Happening::Arrives(flight));
+            }
+        }
         for flow in 0..self.scenario.flows.len() {
             let plan = self.scenario.flows[flow];
             let wall_clock = self.nodes[plan.from].wall_clock(self.now);
