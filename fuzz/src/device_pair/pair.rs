@@ -211,18 +211,21 @@ impl Pair {
             .rotate_left(number.checked_rem(len).unwrap_or(0));
     }
 
-    /// Adds a changed copy of a datagram.
+    /// Adds a changed copy of a datagram; changed twice, it might be genuine again.
     pub(super) fn corrupt(&mut self, number: usize, input: &mut Input<'_>) {
         let Some(number) = number.checked_rem(self.in_flight.len()) else {
             return;
         };
         let mut forged = self.in_flight[number].clone();
+        if forged.is_forged {
+            return;
+        }
         let genuine = forged.bytes.clone();
         input.edit(&mut forged.bytes, 3);
         if input.choice(4) == 0 {
             forged.bytes.truncate(usize::from(input.byte()));
         }
-        forged.is_forged |= forged.bytes != genuine;
+        forged.is_forged = forged.bytes != genuine;
         self.launch(forged);
     }
 
