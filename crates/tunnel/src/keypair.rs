@@ -79,6 +79,11 @@ impl Keypair {
         }
     }
 
+    /// Reads a little of each place that opening a datagram needs.
+    pub(crate) fn fetch(&self) -> u64 {
+        self.replay.newest_word() ^ u64::from(self.is_expired(self.created_at))
+    }
+
     /// Whether the keypair is too old to be used (whitepaper §6.1).
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
         now.since(self.created_at) >= REJECT_AFTER_TIME
@@ -179,6 +184,13 @@ impl Keypairs {
     #[cfg(test)]
     pub(crate) fn current_mut(&mut self) -> Option<&mut Keypair> {
         self.current.as_deref_mut()
+    }
+
+    pub(crate) fn peek(&self, local_index: Index) -> Option<&Keypair> {
+        [&self.current, &self.previous, &self.next]
+            .into_iter()
+            .filter_map(|slot| slot.as_deref())
+            .find(|keypair| keypair.local_index == local_index)
     }
 
     pub(crate) fn find(&mut self, local_index: Index) -> Option<&mut Keypair> {

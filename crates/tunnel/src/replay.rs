@@ -63,6 +63,12 @@ impl ReplayWindow {
         unseen
     }
 
+    /// The word that the next counter is likely to fall into.
+    pub(crate) fn newest_word(&self) -> u64 {
+        let word = self.words.get(Self::ring_position(self.next / WORD_BITS));
+        word.copied().unwrap_or_default()
+    }
+
     fn slide_to(&mut self, newest: u64) {
         let word = newest / WORD_BITS;
         let first_fresh = match self.next.checked_sub(1) {

@@ -4,6 +4,7 @@ mod apply;
 mod configure;
 #[cfg(test)]
 mod counter_limits;
+mod fetch;
 mod receive;
 mod send;
 

@@ -7,6 +7,7 @@ use wirecraft_time::Instant;
 use wirecraft_wire_format::{CookieReply, HandshakeMessage, Index, Initiation, Message, Response};
 
 use super::Device;
+use super::fetch::FETCHED_MAX;
 use crate::arena::Destination;
 use crate::datagram::{Datagram, Received};
 use crate::errors::ReceiveError;
@@ -34,6 +35,13 @@ impl<R: CryptoRng> Device<R> {
     /// showed a cookie, and, under load, cookie replies, of which no more are made while 1024 datagrams
     /// wait for [`poll_transmit`](Self::poll_transmit).
     pub fn receive_batch(&mut self, now: Instant, datagrams: &mut [Datagram<'_>]) {
+        for fetched in datagrams.chunks_mut(FETCHED_MAX) {
+            self.fetch(fetched);
+            self.receive_fetched(now, fetched);
+        }
+    }
+
+    fn receive_fetched(&mut self, now: Instant, datagrams: &mut [Datagram<'_>]) {
         let mut rest = datagrams;
         while let Some(first) = rest.first_mut() {
             let sight = self.look_at(now, first);

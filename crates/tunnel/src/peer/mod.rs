@@ -19,11 +19,12 @@ use wirecraft_noise_handshake::{
     wipe_stack_after,
 };
 use wirecraft_time::Instant;
+use wirecraft_wire_format::Index;
 
 use crate::arena::Destination;
 use crate::change::Roaming;
 use crate::event::Event;
-use crate::keypair::{Keypairs, Role};
+use crate::keypair::{Keypair, Keypairs, Role};
 use crate::peer_id::PeerId;
 use crate::shared::Shared;
 use crate::staging::Staging;
@@ -122,6 +123,18 @@ impl Peer {
             scheduled: None,
             traffic: Traffic::default(),
         }
+    }
+
+    /// Reads a little of each place that opening a datagram needs, so that the processor has it.
+    pub(crate) fn fetch(&self, index: Index) -> u64 {
+        let from = self.heard_at.map_or(0, |from| from.port());
+        let source = self.checked_source.map_or(0, |source| source.changes);
+        let keypair = self.keypairs.peek(index);
+        self.traffic.received_len
+            ^ u64::from(from)
+            ^ source
+            ^ u64::from(self.timers.earliest().is_some())
+            ^ keypair.map_or(0, Keypair::fetch)
     }
 
     pub(crate) fn endpoint(&self) -> Option<SocketAddr> {
