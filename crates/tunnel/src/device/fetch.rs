@@ -14,10 +14,9 @@
 use core::hint::black_box;
 
 use arrayvec::ArrayVec;
-use wirecraft_wire_format::{Index, Message};
+use wirecraft_wire_format::Index;
 
 use super::Device;
-use crate::datagram::Datagram;
 use crate::peer::Peer;
 
 /// The most datagrams whose peers are fetched at once: with more, the first ones would be gone again.
@@ -27,19 +26,15 @@ pub(super) const FETCHED_MAX: usize = 64;
 const RUNS_MIN: usize = 4;
 
 impl<R> Device<R> {
-    /// Fetches what opening `datagrams` is going to need. Changes nothing.
-    pub(super) fn fetch(&self, datagrams: &[Datagram<'_>]) {
-        let mut indices = ArrayVec::<Index, FETCHED_MAX>::new();
-        for index in datagrams.iter().filter_map(receiver_index) {
-            if indices.last() != Some(&index) && indices.try_push(index).is_err() {
-                break;
-            }
-        }
-        if indices.len() < RUNS_MIN {
+    /// Fetches what opening data with these indices is going to need. Changes nothing.
+    pub(super) fn fetch(&self, indices: &[Option<Index>]) {
+        let runs = || indices.chunk_by(|one, next| one == next);
+        if runs().count() < RUNS_MIN {
             return;
         }
-        let peers: ArrayVec<(Index, &Peer), FETCHED_MAX> = indices
-            .into_iter()
+        let peers: ArrayVec<(Index, &Peer), FETCHED_MAX> = runs()
+            .filter_map(|run| *run.first()?)
+            .take(FETCHED_MAX)
             .filter_map(|index| {
                 let owner = self.shared.indices.owner(index)?;
                 Some((index, self.peers.get(owner)?))
@@ -48,12 +43,5 @@ impl<R> Device<R> {
         for (index, peer) in peers {
             black_box(peer.fetch(index));
         }
-    }
-}
-
-fn receiver_index(datagram: &Datagram<'_>) -> Option<Index> {
-    match Message::parse(datagram.bytes) {
-        Ok(Message::Data(data)) => Some(data.header.receiver_index()),
-        Ok(_) | Err(_) => None,
     }
 }

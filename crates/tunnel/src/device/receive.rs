@@ -1,5 +1,6 @@
 //! From the network to the peers.
 
+use arrayvec::ArrayVec;
 use rand_core::CryptoRng;
 use wirecraft_ip_packets::Ecn;
 use wirecraft_noise_handshake::{Cookie, ReceivedInitiation, wipe_stack_after};
@@ -18,12 +19,6 @@ use crate::shared::Transmit;
 /// Output that may wait before cookie replies are no longer added to it.
 const WAITING_TRANSMITS_MAX: usize = 1024;
 
-/// What a datagram is to the device at first sight.
-enum Sight {
-    Data(Index),
-    Control(Result<Received, ReceiveError>),
-}
-
 impl<R: CryptoRng> Device<R> {
     /// Takes in datagrams; afterwards each says what became of it.
     ///
@@ -35,26 +30,33 @@ impl<R: CryptoRng> Device<R> {
     /// showed a cookie, and, under load, cookie replies, of which no more are made while 1024 datagrams
     /// wait for [`poll_transmit`](Self::poll_transmit).
     pub fn receive_batch(&mut self, now: Instant, datagrams: &mut [Datagram<'_>]) {
-        for fetched in datagrams.chunks_mut(FETCHED_MAX) {
-            self.fetch(fetched);
-            self.receive_fetched(now, fetched);
+        for datagrams in datagrams.chunks_mut(FETCHED_MAX) {
+            let indices: ArrayVec<Option<Index>, FETCHED_MAX> =
+                datagrams.iter().map(data_index).collect();
+            self.fetch(&indices);
+            self.receive_runs(now, datagrams, &indices);
         }
     }
 
-    fn receive_fetched(&mut self, now: Instant, datagrams: &mut [Datagram<'_>]) {
+    /// Takes in datagrams of which the indices of data are known: those with one index together.
+    fn receive_runs(
+        &mut self,
+        now: Instant,
+        datagrams: &mut [Datagram<'_>],
+        indices: &[Option<Index>],
+    ) {
         let mut rest = datagrams;
-        while let Some(first) = rest.first_mut() {
-            let sight = self.look_at(now, first);
-            let count = match sight {
-                Sight::Data(index) => count_with_index(rest, index),
-                Sight::Control(_) => 1,
-            };
-            let (run, others) = rest.split_at_mut(count);
-            match sight {
-                Sight::Data(index) => self.receive_data(now, index, run),
-                Sight::Control(outcome) => self.conclude(run, outcome),
-            }
+        for indices in indices.chunk_by(|one, next| one.is_some() && one == next) {
+            let (run, others) = rest.split_at_mut(indices.len());
             rest = others;
+            if let Some(Some(index)) = indices.first() {
+                self.receive_data(now, *index, run);
+                continue;
+            }
+            for datagram in run {
+                let outcome = self.receive_control(now, datagram);
+                self.conclude(core::slice::from_mut(datagram), outcome);
+            }
         }
     }
 
@@ -89,13 +91,16 @@ impl<R: CryptoRng> Device<R> {
         }
     }
 
-    fn look_at(&mut self, now: Instant, datagram: &Datagram<'_>) -> Sight {
+    fn receive_control(
+        &mut self,
+        now: Instant,
+        datagram: &Datagram<'_>,
+    ) -> Result<Received, ReceiveError> {
         let source = Source {
             from: datagram.from,
             local: datagram.local,
         };
         let outcome = match Message::parse(datagram.bytes) {
-            Ok(Message::Data(data)) => return Sight::Data(data.header.receiver_index()),
             Ok(Message::Initiation(message)) => {
                 let queued = || QueuedMessage::Initiation(message.clone());
                 self.admit(now, message, source, queued)
@@ -105,9 +110,11 @@ impl<R: CryptoRng> Device<R> {
                 self.admit(now, message, source, queued)
             }
             Ok(Message::CookieReply(reply)) => self.read_cookie_reply(now, reply),
+            // Data goes by its index.
+            Ok(Message::Data(_)) => Err(ReceiveError::UnknownIndex),
             Err(error) => Err(ReceiveError::Malformed(error)),
         };
-        Sight::Control(outcome.map(|()| Received::Handled))
+        outcome.map(|()| Received::Handled)
     }
 
     fn receive_data(&mut self, now: Instant, index: Index, run: &mut [Datagram<'_>]) {
@@ -254,11 +261,10 @@ impl<R: CryptoRng> Device<R> {
     }
 }
 
-/// How many of `datagrams`, from the first on, are data for the same keypair.
-fn count_with_index(datagrams: &[Datagram<'_>], index: Index) -> usize {
-    let same = |datagram: &&Datagram<'_>| match Message::parse(datagram.bytes) {
-        Ok(Message::Data(data)) => data.header.receiver_index() == index,
-        Ok(_) | Err(_) => false,
-    };
-    datagrams.iter().take_while(same).count()
+/// The receiver index of a datagram that is data.
+fn data_index(datagram: &Datagram<'_>) -> Option<Index> {
+    match Message::parse(datagram.bytes) {
+        Ok(Message::Data(data)) => Some(data.header.receiver_index()),
+        Ok(_) | Err(_) => None,
+    }
 }
