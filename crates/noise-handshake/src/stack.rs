@@ -12,7 +12,7 @@ const DEPTH: usize = 64 * 1024;
 /// call happens to go as deep. This wipes 64 KiB below the frame of the caller; what lies in that frame
 /// itself, as an argument that was moved into `work`, stays.
 ///
-/// It costs about 10 µs, a quarter of a Diffie-Hellman operation.
+/// It costs about 10 µs: half a Diffie-Hellman operation by AWS-LC, a quarter of one in Rust.
 pub fn wipe_stack_after<T>(work: impl FnOnce() -> T) -> T {
     let result = apart(work);
     overwrite();
