@@ -2,39 +2,21 @@
 
 use core::time::Duration;
 use std::net::IpAddr;
-use std::task::{Context, Poll};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use wirecraft_net::{Clock, Driver, DriverConfig, DriverHandle, Inner, UdpTransport};
-use wirecraft_tests::{Orders, answer};
+use wirecraft_tests::{Orders, Silent, answer};
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Arena, Event, PeerId, REKEY_TIMEOUT, SendError};
+use wirecraft_tunnel::{Event, PeerId, REKEY_TIMEOUT};
 
 use crate::flow::Flow;
 use crate::identities::{FLOW_PEER, Identities, RECEIVER_INSIDE};
 
 /// After this long a handshake has failed as far as the figures are concerned.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(9);
-
-/// A peer that has nothing to say inside its tunnel.
-struct Silent;
-
-impl Inner for Silent {
-    fn deliver(&mut self, _: Instant, _: PeerId, _: &[u8]) {}
-
-    fn poll_packets(&mut self, _: &mut Context<'_>, _: Instant, _: &mut Arena) -> Poll<()> {
-        Poll::Pending
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        None
-    }
-
-    fn undeliverable(&mut self, _: Instant, _: &[u8], _: SendError) {}
-}
 
 /// One end of a tunnel whose other end is the receiver.
 #[derive(Clone)]

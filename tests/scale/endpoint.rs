@@ -1,32 +1,11 @@
 //! The endpoint over real sockets: a driver in a process of its own, whose use of the machine counts.
 
-use std::task::{Context, Poll};
-
 use anyhow::{Context as _, Result};
 use serde_json::json;
-use wirecraft_net::{Clock, Driver, DriverConfig, Inner, UdpTransport};
-use wirecraft_tests::{Orders, Usage, answer};
-use wirecraft_time::Instant;
-use wirecraft_tunnel::{Arena, PeerId, SendError};
+use wirecraft_net::{Clock, Driver, DriverConfig, UdpTransport};
+use wirecraft_tests::{Orders, Silent, Usage, answer};
 
 use crate::cast::{Cast, load};
-
-/// Nobody says anything inside these tunnels.
-struct Silent;
-
-impl Inner for Silent {
-    fn deliver(&mut self, _: Instant, _: PeerId, _: &[u8]) {}
-
-    fn poll_packets(&mut self, _: &mut Context<'_>, _: Instant, _: &mut Arena) -> Poll<()> {
-        Poll::Pending
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        None
-    }
-
-    fn undeliverable(&mut self, _: Instant, _: &[u8], _: SendError) {}
-}
 
 /// Serves until whoever started it ends; every order but the first is a call for a report.
 #[tokio::main(flavor = "current_thread")]

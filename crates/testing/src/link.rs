@@ -264,18 +264,20 @@ mod tests {
         assert!(matches!(carry(1473), Fate::Lost(_)));
     }
 
+    /// Holds everything back.
+    const HOLDING: Quality = Quality {
+        reorder: Reorder {
+            probability: 1.0,
+            depth: 10_000,
+        },
+        ..Quality::CLEAN
+    };
+
     #[test]
     fn a_datagram_held_back_leaves_once_enough_others_have_passed() {
-        let holding = Quality {
-            reorder: Reorder {
-                probability: 1.0,
-                depth: 10_000,
-            },
-            ..Quality::CLEAN
-        };
         let mut dice = Dice::new(1, Purpose::Network);
         let mut link = Link::default();
-        let Fate::Held((until, _)) = link.carry(&holding, &mut flight(100), &mut dice) else {
+        let Fate::Held((until, _)) = link.carry(&HOLDING, &mut flight(100), &mut dice) else {
             panic!("everything is held");
         };
         for _ in 1..until {
@@ -288,17 +290,10 @@ mod tests {
 
     #[test]
     fn a_path_can_let_go_of_all_that_it_holds_back() {
-        let holding = Quality {
-            reorder: Reorder {
-                probability: 1.0,
-                depth: 10_000,
-            },
-            ..Quality::CLEAN
-        };
         let mut dice = Dice::new(1, Purpose::Network);
         let mut link = Link::default();
         for _ in 0..10 {
-            link.carry(&holding, &mut flight(100), &mut dice);
+            link.carry(&HOLDING, &mut flight(100), &mut dice);
         }
 
         assert_eq!(std::iter::from_fn(|| link.pop_held()).count(), 10);

@@ -23,6 +23,17 @@ fn apply(
     world.change(host, |device, now| device.apply(now, change))
 }
 
+/// Has `host` know no peer but this one, with nothing but what [`full`] says.
+fn replace_all_by(world: &mut World, host: usize, peer: usize) {
+    let change = DeviceChange {
+        replace_peers: true,
+        peers: vec![full(world, peer)],
+        ..DeviceChange::default()
+    };
+    let applied = world.change(host, |device, now| device.apply(now, change));
+    applied.expect("no host has the key of another");
+}
+
 fn change_of(world: &World, peer: usize) -> PeerChange {
     PeerChange::new(world.public_key(peer))
 }
@@ -150,14 +161,7 @@ fn replacing_all_peers_keeps_the_session_of_those_that_stay() {
     world.handshake(ALICE, CAROL);
     let carol = world.peer(ALICE, CAROL);
 
-    let change = DeviceChange {
-        replace_peers: true,
-        peers: vec![full(&world, BOB)],
-        ..DeviceChange::default()
-    };
-    world
-        .change(ALICE, |device, now| device.apply(now, change))
-        .unwrap();
+    replace_all_by(&mut world, ALICE, BOB);
 
     world.assert_connected(ALICE, BOB);
     assert_eq!(world.times_sent(ALICE, Kind::Initiation).len(), 2);
@@ -177,14 +181,7 @@ fn replacing_all_peers_resets_what_is_not_stated() {
     };
     apply(&mut world, ALICE, [change]).unwrap();
 
-    let change = DeviceChange {
-        replace_peers: true,
-        peers: vec![full(&world, BOB)],
-        ..DeviceChange::default()
-    };
-    world
-        .change(ALICE, |device, now| device.apply(now, change))
-        .unwrap();
+    replace_all_by(&mut world, ALICE, BOB);
 
     let status = world.status(ALICE, BOB);
     assert_eq!(status.persistent_keepalive, None);
@@ -202,14 +199,7 @@ fn the_greatest_timestamp_outlives_the_replacement_of_all_peers() {
     let initiation = world.intercept_one();
     world.deliver_and_process(&initiation).unwrap();
     world.advance(seconds(1));
-    let change = DeviceChange {
-        replace_peers: true,
-        peers: vec![full(&world, ALICE)],
-        ..DeviceChange::default()
-    };
-    world
-        .change(BOB, |device, now| device.apply(now, change))
-        .unwrap();
+    replace_all_by(&mut world, BOB, ALICE);
     let replayed_before = world.counters(BOB).replayed_initiation;
 
     world.deliver_and_process(&initiation).unwrap();
