@@ -33,8 +33,8 @@ mod traffic_class;
 mod udp;
 
 pub use build::{
-    Bare, BuildError, Icmp, IcmpBuilder, IpBuilder, Ipv4Builder, Ipv6Builder, PacketBuilder, Tcp,
-    TcpBuilder, Udp, UdpBuilder, Upper, ip, v4, v6,
+    Bare, BuildError, Icmp, IcmpBuilder, IpBuilder, Ipv4Builder, Ipv6Builder, PacketBuilder,
+    Payload, Tcp, TcpBuilder, Udp, UdpBuilder, Upper, ip, v4, v6,
 };
 pub use error::{Expected, Field, Layer, ParseError};
 pub use extension::{ExtensionHeader, Ipv6Fragment};

@@ -7,7 +7,7 @@ use crate::header::IpVersion;
 use crate::icmpv4::ICMP_HEADER_LEN;
 
 /// A packet with an ICMP message in the making.
-pub type IcmpBuilder<'a> = PacketBuilder<'a, Icmp>;
+pub type IcmpBuilder<'a, P = &'a [u8]> = PacketBuilder<'a, Icmp, P>;
 
 /// An ICMP header in the making; [`IcmpBuilder`] sets its fields.
 ///
@@ -32,7 +32,7 @@ impl Icmp {
     }
 }
 
-impl IcmpBuilder<'_> {
+impl<P> IcmpBuilder<'_, P> {
     /// Sets the type.
     #[inline]
     pub const fn message_type(mut self, message_type: u8) -> Self {

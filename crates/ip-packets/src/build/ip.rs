@@ -3,8 +3,8 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
-    Bare, BuildError, Icmp, IcmpBuilder, Ipv4Builder, Ipv6Builder, PacketBuilder, Tcp, TcpBuilder,
-    Udp, UdpBuilder, Upper,
+    Bare, BuildError, Icmp, IcmpBuilder, Ipv4Builder, Ipv6Builder, PacketBuilder, Payload, Tcp,
+    TcpBuilder, Udp, UdpBuilder, Upper,
 };
 use crate::checksum::PseudoHeader;
 use crate::header::IpVersion;
@@ -277,6 +277,17 @@ macro_rules! upper_layers {
             #[inline]
             pub fn bare(self, protocol: Protocol) -> PacketBuilder<'a, Bare> {
                 self.upper(Bare(protocol))
+            }
+
+            /// Goes on with a whole packet: IP in IP, or whatever says under which protocol number
+            /// it is carried. Bytes say none: they come out as
+            /// [no next header](Protocol::NO_NEXT_HEADER).
+            ///
+            /// Source: RFC 2003, RFC 2473.
+            #[inline]
+            pub fn encapsulate<P: Payload>(self, packet: P) -> PacketBuilder<'a, Bare, P> {
+                let protocol = packet.protocol().unwrap_or(Protocol::NO_NEXT_HEADER);
+                self.bare(protocol).nest(packet)
             }
 
             /// Goes on with the header of any protocol.

@@ -7,6 +7,7 @@ mod icmp;
 mod ip;
 mod ipv4;
 mod ipv6;
+mod payload;
 mod tcp;
 mod udp;
 
@@ -22,6 +23,7 @@ pub use icmp::{Icmp, IcmpBuilder};
 pub use ip::{IpBuilder, ip, v4, v6};
 pub use ipv4::Ipv4Builder;
 pub use ipv6::Ipv6Builder;
+pub use payload::Payload;
 pub use tcp::{Tcp, TcpBuilder};
 pub use udp::{Udp, UdpBuilder};
 
@@ -83,6 +85,11 @@ pub trait Upper {
     ///
     /// Every byte of the header is written, and none behind it.
     fn write(&self, segment: &mut [u8], pseudo_header: &PseudoHeader);
+
+    /// Takes note of what it carries, for a header with a field that says so.
+    ///
+    /// Called when a payload is nested that has a protocol of its own, such as a whole IP packet.
+    fn carry(&mut self, _payload: Protocol) {}
 }
 
 /// No header at all: the payload stands on IP by itself.
@@ -108,15 +115,15 @@ impl Upper for Bare {
 /// A packet in the making: an IP header, the header of an upper layer and a payload.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a builder does nothing until it is written"]
-pub struct PacketBuilder<'a, U> {
+pub struct PacketBuilder<'a, U, P = &'a [u8]> {
     ip: IpBuilder<'a>,
     upper: U,
-    payload: &'a [u8],
+    payload: P,
 }
 
-impl<'a, U: Upper> PacketBuilder<'a, U> {
+impl<'a, U> PacketBuilder<'a, U> {
     #[inline]
-    pub(crate) fn new(ip: IpBuilder<'a>, upper: U) -> Self {
+    pub(crate) const fn new(ip: IpBuilder<'a>, upper: U) -> Self {
         Self {
             ip,
             upper,
@@ -130,7 +137,30 @@ impl<'a, U: Upper> PacketBuilder<'a, U> {
         self.payload = payload;
         self
     }
+}
 
+impl<'a, U: Upper, P> PacketBuilder<'a, U, P> {
+    /// Sets as the payload whatever can be one: another packet in the making above all.
+    ///
+    /// ```
+    /// use wirecraft_ip_packets::v4;
+    ///
+    /// let (near, far) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+    /// let lost = v4(near, far).ttl(1).udp(40_000, 33_434);
+    /// let error = v4(far, near).icmp(11, 0).nest(lost);
+    /// assert_eq!(error.len(), 20 + 8 + 20 + 8);
+    /// ```
+    #[inline]
+    pub fn nest<Q: Payload>(self, payload: Q) -> PacketBuilder<'a, U, Q> {
+        let Self { ip, mut upper, .. } = self;
+        if let Some(protocol) = payload.protocol() {
+            upper.carry(protocol);
+        }
+        PacketBuilder { ip, upper, payload }
+    }
+}
+
+impl<U: Upper, P: Payload> PacketBuilder<'_, U, P> {
     /// Returns the length of the whole packet, in bytes.
     #[must_use]
     #[inline]
@@ -149,11 +179,11 @@ impl<'a, U: Upper> PacketBuilder<'a, U> {
     /// its length field can say and the field was not set by hand. `buf` is then as it was.
     #[inline]
     pub fn write(&self, buf: &mut [u8]) -> Result<usize, BuildError> {
-        self.check()?;
+        self.check_all()?;
         let len = self.len();
         let available = buf.len();
         match buf.get_mut(..len) {
-            Some(packet) => self.emit(packet),
+            Some(packet) => self.emit_all(packet),
             None => {
                 return Err(BuildError::BufferTooSmall {
                     needed: len,
@@ -173,7 +203,7 @@ impl<'a, U: Upper> PacketBuilder<'a, U> {
     #[must_use]
     pub fn build(&self) -> Vec<u8> {
         let mut packet = vec![0; self.len()];
-        self.emit(&mut packet);
+        self.emit_all(&mut packet);
         packet
     }
 
@@ -183,27 +213,34 @@ impl<'a, U: Upper> PacketBuilder<'a, U> {
     /// As [`write`](Self::write).
     #[cfg(feature = "alloc")]
     pub fn try_build(&self) -> Result<Vec<u8>, BuildError> {
-        self.check()?;
+        self.check_all()?;
         Ok(self.build())
     }
 
     #[inline]
     fn segment_len(&self) -> usize {
-        self.upper.header_len() + self.payload.len()
+        self.upper.header_len() + self.payload.encoded_len()
     }
 
     #[inline]
-    fn check(&self) -> Result<(), BuildError> {
+    pub(super) fn check_all(&self) -> Result<(), BuildError> {
         self.ip.check(self.segment_len())?;
-        self.upper.check(self.segment_len())
+        self.upper.check(self.segment_len())?;
+        self.payload.check()
+    }
+
+    #[inline]
+    pub(super) const fn version(&self) -> IpVersion {
+        self.ip.version()
     }
 
     /// Writes to a buffer of exactly the right length.
     #[inline]
-    fn emit(&self, packet: &mut [u8]) {
+    pub(super) fn emit_all(&self, packet: &mut [u8]) {
         let (header, segment) = packet.split_at_mut(self.ip.header_len());
-        if !self.payload.is_empty() {
-            segment[self.upper.header_len()..].copy_from_slice(self.payload);
+        let payload = &mut segment[self.upper.header_len()..];
+        if !payload.is_empty() {
+            self.payload.emit(payload);
         }
         self.upper.write(segment, &self.ip.pseudo_header());
         self.ip.write(

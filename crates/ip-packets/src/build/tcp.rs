@@ -12,7 +12,7 @@ const MAX_OPTIONS_LEN: usize = 40;
 const DEFAULT_WINDOW: u16 = 65_535;
 
 /// A packet with a TCP segment in the making.
-pub type TcpBuilder<'a> = PacketBuilder<'a, Tcp>;
+pub type TcpBuilder<'a, P = &'a [u8]> = PacketBuilder<'a, Tcp, P>;
 
 /// A TCP header in the making; [`TcpBuilder`] sets its fields.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +87,7 @@ impl Tcp {
     }
 }
 
-impl TcpBuilder<'_> {
+impl<P> TcpBuilder<'_, P> {
     /// Sets the sequence number.
     #[inline]
     pub const fn seq(mut self, seq: u32) -> Self {

@@ -9,7 +9,7 @@ use crate::header::IpVersion;
 use crate::udp::UDP_HEADER_LEN;
 
 /// A packet with a UDP datagram in the making.
-pub type UdpBuilder<'a> = PacketBuilder<'a, Udp>;
+pub type UdpBuilder<'a, P = &'a [u8]> = PacketBuilder<'a, Udp, P>;
 
 /// A UDP header in the making; [`UdpBuilder`] sets its fields.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +32,7 @@ impl Udp {
     }
 }
 
-impl UdpBuilder<'_> {
+impl<P> UdpBuilder<'_, P> {
     /// Overrides the length field, in bytes.
     #[inline]
     pub const fn length(mut self, len: u16) -> Self {

@@ -8,6 +8,7 @@ mod etherparse;
 mod fragments;
 mod header;
 mod ipv6;
+mod nesting;
 mod quotes;
 mod reassembly;
 mod rewrite;
