@@ -6,7 +6,7 @@ use crate::checksum::PseudoHeader;
 use crate::error::{Expected, Field, Layer, ParseError};
 use crate::header::{self, IpVersion};
 use crate::{
-    Dscp, Ecn, Icmpv4Message, Icmpv6Message, Ipv4Packet, Ipv6Packet, Protocol, TcpSegment,
+    Dscp, Ecn, Icmpv4Message, Icmpv6Message, Ipv4Packet, Ipv6Packet, Lenient, Protocol, TcpSegment,
     UdpDatagram,
 };
 
@@ -59,6 +59,17 @@ impl<'a> IpPacket<'a> {
             IpVersion::V4 => Ipv4Packet::parse(bytes).map(Self::V4),
             IpVersion::V6 => Ipv6Packet::parse(bytes).map(Self::V6),
         }
+    }
+
+    /// Reads what there is of a packet: see [`Lenient`].
+    ///
+    /// # Errors
+    /// [`ParseError`] if the version is neither 4 nor 6 or the fixed header is cut off.
+    pub fn parse_lenient(bytes: &'a [u8]) -> Result<Lenient<Self>, ParseError> {
+        Ok(match header::version(bytes)? {
+            IpVersion::V4 => Ipv4Packet::parse_lenient(bytes)?.map(Self::V4),
+            IpVersion::V6 => Ipv6Packet::parse_lenient(bytes)?.map(Self::V6),
+        })
     }
 
     /// Returns the version.
@@ -202,6 +213,24 @@ impl<'a> IpPacket<'a> {
             }
             (protocol, _) => Ok(Transport::Other(protocol, payload)),
         }
+    }
+
+    /// Reads what there is of the upper layer: see [`Lenient`].
+    ///
+    /// A header that is cut off is [`Transport::Other`] of its protocol.
+    #[must_use]
+    pub fn transport_lenient(&self) -> Lenient<Transport<'a>> {
+        let error = match self.transport() {
+            Ok(transport) => return Lenient::whole(transport),
+            Err(error) => error,
+        };
+        let (protocol, payload) = (self.protocol(), self.payload());
+        let read = match error.layer() {
+            Layer::Tcp => TcpSegment::parse_lenient(payload).map(|it| it.map(Transport::Tcp)),
+            Layer::Udp => UdpDatagram::parse_lenient(payload).map(|it| it.map(Transport::Udp)),
+            _ => Err(error),
+        };
+        read.unwrap_or_else(|error| Lenient::stopped(Transport::Other(protocol, payload), error))
     }
 
     /// Reads the payload as a TCP segment.

@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 use crate::checksum::{self, PseudoHeader};
 use crate::error::{Expected, Field, Layer, ParseError, short_header};
 use crate::header::{self, IPV4_HEADER_LEN};
-use crate::{Dscp, Ecn, Protocol};
+use crate::{Dscp, Ecn, Lenient, Protocol};
 
 /// An IPv4 packet whose lengths were checked, trimmed to its total length.
 ///
@@ -49,6 +49,36 @@ impl<'a> Ipv4Packet<'a> {
             options,
             payload,
         })
+    }
+
+    /// Reads what there is of a packet: see [`Lenient`].
+    ///
+    /// The version is not looked at; a total length that cannot be is taken for all of `bytes`.
+    ///
+    /// # Errors
+    /// [`ParseError`] if the fixed header is cut off.
+    pub fn parse_lenient(bytes: &'a [u8]) -> Result<Lenient<Self>, ParseError> {
+        let error = match Self::parse(bytes) {
+            Ok(packet) => return Ok(Lenient::whole(packet)),
+            Err(error) => error,
+        };
+        let Some(header) = bytes.first_chunk::<IPV4_HEADER_LEN>() else {
+            return Err(error);
+        };
+        let total_len = match usize::from(u16::from_be_bytes([header[2], header[3]])) {
+            ..IPV4_HEADER_LEN => bytes.len(),
+            total_len => total_len.min(bytes.len()),
+        };
+        let header_len = (usize::from(header[0] & 0x0f) * 4).clamp(IPV4_HEADER_LEN, total_len);
+        let bytes = &bytes[..total_len];
+        let (options, payload) = bytes[IPV4_HEADER_LEN..].split_at(header_len - IPV4_HEADER_LEN);
+        let packet = Self {
+            bytes,
+            header,
+            options,
+            payload,
+        };
+        Ok(Lenient::stopped(packet, error))
     }
 
     /// Returns the whole packet.

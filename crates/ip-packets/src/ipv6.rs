@@ -6,7 +6,7 @@ use crate::checksum::PseudoHeader;
 use crate::error::{Expected, Field, Layer, ParseError, short_header};
 use crate::extension::{ExtensionHeader, Ipv6Fragment, Walk};
 use crate::header::{self, IPV6_HEADER_LEN};
-use crate::{Dscp, Ecn, Protocol};
+use crate::{Dscp, Ecn, Lenient, Protocol};
 
 /// An IPv6 packet whose lengths and extension headers were checked, trimmed to its payload length.
 ///
@@ -42,14 +42,42 @@ impl<'a> Ipv6Packet<'a> {
         let bytes = bytes.get(..total_len).unwrap_or(bytes);
         let mut walk = Walk::new(header, bytes);
         walk.go_on()?;
-        let payload = bytes.get(walk.cut().offset..).unwrap_or_default();
-        Ok(Self {
+        Ok(Self::behind(header, bytes, &walk))
+    }
+
+    /// Reads what there is of a packet: see [`Lenient`].
+    ///
+    /// The version is not looked at. Where an extension header is cut off it counts as the payload,
+    /// of its own protocol.
+    ///
+    /// # Errors
+    /// [`ParseError`] if the fixed header is cut off.
+    pub fn parse_lenient(bytes: &'a [u8]) -> Result<Lenient<Self>, ParseError> {
+        let error = match Self::parse(bytes) {
+            Ok(packet) => return Ok(Lenient::whole(packet)),
+            Err(error) => error,
+        };
+        let Some(header) = bytes.first_chunk::<IPV6_HEADER_LEN>() else {
+            return Err(error);
+        };
+        let payload_len = usize::from(u16::from_be_bytes([header[4], header[5]]));
+        let bytes = bytes.get(..IPV6_HEADER_LEN + payload_len).unwrap_or(bytes);
+        let mut walk = Walk::new(header, bytes);
+        // Where a header is cut off, the walk stands before it.
+        let _ = walk.go_on();
+        Ok(Lenient::stopped(Self::behind(header, bytes, &walk), error))
+    }
+
+    /// Takes the payload from where `walk` ended.
+    #[inline]
+    fn behind(header: &'a [u8; IPV6_HEADER_LEN], bytes: &'a [u8], walk: &Walk<'a>) -> Self {
+        Self {
             bytes,
             header,
-            payload,
+            payload: bytes.get(walk.cut().offset..).unwrap_or_default(),
             protocol: walk.protocol(),
             fragment: walk.fragment(),
-        })
+        }
     }
 
     /// Returns the whole packet.

@@ -20,6 +20,7 @@ mod icmpv6;
 mod ip;
 mod ipv4;
 mod ipv6;
+mod lenient;
 mod protocol;
 mod quote;
 #[cfg(feature = "alloc")]
@@ -49,6 +50,7 @@ pub use icmpv6::{Icmpv6Kind, Icmpv6Message, Icmpv6Type, Icmpv6Unreachable};
 pub use ip::{IpPacket, Transport};
 pub use ipv4::Ipv4Packet;
 pub use ipv6::Ipv6Packet;
+pub use lenient::Lenient;
 pub use protocol::Protocol;
 pub use quote::{EchoId, Ports, QuotedPacket};
 #[cfg(feature = "alloc")]

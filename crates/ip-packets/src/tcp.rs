@@ -2,7 +2,7 @@
 
 use crate::checksum::PseudoHeader;
 use crate::error::{Expected, Field, Layer, ParseError, short_header};
-use crate::{Protocol, TcpFlags, TcpOption, TcpOptions};
+use crate::{Lenient, Protocol, TcpFlags, TcpOption, TcpOptions};
 
 /// The length of a TCP header without options, in bytes.
 pub const TCP_HEADER_LEN: usize = 20;
@@ -43,6 +43,30 @@ impl<'a> TcpSegment<'a> {
             options,
             payload,
         })
+    }
+
+    /// Reads what there is of a segment: see [`Lenient`].
+    ///
+    /// # Errors
+    /// [`ParseError`] if the fixed header is cut off.
+    pub fn parse_lenient(bytes: &'a [u8]) -> Result<Lenient<Self>, ParseError> {
+        let error = match Self::parse(bytes) {
+            Ok(segment) => return Ok(Lenient::whole(segment)),
+            Err(error) => error,
+        };
+        let Some((header, rest)) = bytes.split_first_chunk::<TCP_HEADER_LEN>() else {
+            return Err(error);
+        };
+        let header_len = usize::from(header[12] >> 4) * 4;
+        let options_len = header_len.saturating_sub(TCP_HEADER_LEN).min(rest.len());
+        let (options, payload) = rest.split_at(options_len);
+        let segment = Self {
+            bytes,
+            header,
+            options,
+            payload,
+        };
+        Ok(Lenient::stopped(segment, error))
     }
 
     /// Returns the whole segment.

@@ -1,9 +1,9 @@
 //! A validated view of a UDP datagram.
 
-use crate::Protocol;
 use crate::checksum::PseudoHeader;
 use crate::error::{Expected, Field, Layer, ParseError, short_header};
 use crate::header::IpVersion;
+use crate::{Lenient, Protocol};
 
 /// The length of a UDP header, in bytes.
 pub const UDP_HEADER_LEN: usize = 8;
@@ -37,6 +37,27 @@ impl<'a> UdpDatagram<'a> {
             header,
             payload,
         })
+    }
+
+    /// Reads what there is of a datagram: see [`Lenient`].
+    ///
+    /// # Errors
+    /// [`ParseError`] if the header is cut off.
+    pub fn parse_lenient(bytes: &'a [u8]) -> Result<Lenient<Self>, ParseError> {
+        let error = match Self::parse(bytes) {
+            Ok(datagram) => return Ok(Lenient::whole(datagram)),
+            Err(error) => error,
+        };
+        // A length that cannot be is taken for all there is.
+        let Some((header, payload)) = bytes.split_first_chunk::<UDP_HEADER_LEN>() else {
+            return Err(error);
+        };
+        let datagram = Self {
+            bytes,
+            header,
+            payload,
+        };
+        Ok(Lenient::stopped(datagram, error))
     }
 
     /// Returns the whole datagram.

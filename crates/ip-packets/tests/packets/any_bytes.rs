@@ -30,10 +30,16 @@ fn read_everything(bytes: &[u8]) {
     if let Ok(packet) = IpPacket::parse(bytes) {
         read_packet(packet);
     }
+    if let Ok(packet) = IpPacket::parse_lenient(bytes) {
+        read_packet(packet.read);
+    }
 }
 
 fn read_packet(packet: IpPacket<'_>) {
     let pseudo_header = packet.pseudo_header();
+    if let Transport::Tcp(segment) = packet.transport_lenient().read {
+        let _ = (segment.mss(), segment.options().count());
+    }
     match packet.transport() {
         Ok(Transport::Tcp(segment)) => {
             let _ = (

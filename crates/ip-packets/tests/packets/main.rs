@@ -8,6 +8,7 @@ mod etherparse;
 mod fragments;
 mod header;
 mod ipv6;
+mod lenient;
 mod nesting;
 mod quotes;
 mod reassembly;

@@ -1,0 +1,208 @@
+//! Lenient parsing returns what could be read, and the error of strict parsing.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use proptest::prelude::*;
+use wirecraft_ip_packets::{
+    Expected, Field, IpPacket, Ipv4Packet, Ipv6Packet, Layer, Lenient, ParseError, Protocol,
+    TcpSegment, Transport, UdpDatagram, v4, v6,
+};
+
+use crate::strategies::{damaged, spec};
+
+const SOURCE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+const DESTINATION: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+const SOURCE_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1);
+const DESTINATION_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
+
+/// Holds both ways of parsing against each other.
+fn agree<T: PartialEq + std::fmt::Debug>(
+    strict: Result<T, ParseError>,
+    lenient: Result<Lenient<T>, ParseError>,
+) {
+    match lenient {
+        Ok(lenient) => assert_eq!(lenient.strict(), strict),
+        Err(error) => assert_eq!(strict, Err(error)),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn lenient_and_strict_parsing_agree_on_what_is_wrong(bytes in damaged()) {
+        agree(IpPacket::parse(&bytes), IpPacket::parse_lenient(&bytes));
+        agree(Ipv4Packet::parse(&bytes), Ipv4Packet::parse_lenient(&bytes));
+        agree(Ipv6Packet::parse(&bytes), Ipv6Packet::parse_lenient(&bytes));
+        agree(TcpSegment::parse(&bytes), TcpSegment::parse_lenient(&bytes));
+        agree(UdpDatagram::parse(&bytes), UdpDatagram::parse_lenient(&bytes));
+        if let Ok(packet) = IpPacket::parse_lenient(&bytes) {
+            agree(packet.read.transport(), Ok(packet.read.transport_lenient()));
+        }
+    }
+
+    #[test]
+    fn every_packet_cut_behind_its_ip_header_keeps_its_addresses(spec in spec(40)) {
+        let bytes = spec.build();
+        let whole = IpPacket::parse(&bytes).unwrap();
+        for len in whole.header_len()..bytes.len() {
+            let cut = IpPacket::parse_lenient(&bytes[..len]).unwrap();
+            prop_assert!(cut.stopped.is_some());
+            prop_assert_eq!(cut.read.destination(), whole.destination());
+            prop_assert_eq!(cut.read.payload(), &whole.payload()[..len - whole.header_len()]);
+        }
+    }
+}
+
+#[test]
+fn a_segment_whose_payload_is_cut_off_keeps_what_is_there() {
+    let bytes = v4(SOURCE, DESTINATION)
+        .tcp(1, 2)
+        .seq(7)
+        .payload(b"hello")
+        .build();
+    let packet = IpPacket::parse_lenient(&bytes[..43]).unwrap();
+    let error = ParseError::Truncated {
+        layer: Layer::Ipv4,
+        field: Field::TotalLen,
+        offset: 2,
+        needed: 45,
+        available: 43,
+    };
+    assert_eq!(packet.stopped, Some(error));
+    let Transport::Tcp(segment) = packet.read.transport().unwrap() else {
+        panic!("not TCP")
+    };
+    assert_eq!((segment.seq(), segment.payload()), (7, &b"hel"[..]));
+}
+
+#[test]
+fn a_total_length_of_zero_is_taken_for_all_there_is() {
+    let bytes = v4(SOURCE, DESTINATION)
+        .total_len(0)
+        .udp(1, 2)
+        .payload(b"hello")
+        .build();
+    let packet = IpPacket::parse_lenient(&bytes).unwrap();
+    assert_eq!(
+        packet.stopped.map(|error| error.field()),
+        Some(Field::TotalLen)
+    );
+    assert_eq!(packet.read.udp().unwrap().payload(), b"hello");
+}
+
+#[test]
+fn a_header_length_too_small_is_taken_for_the_fixed_header() {
+    let bytes = v4(SOURCE, DESTINATION).header_len(16).udp(1, 2).build();
+    let packet = Ipv4Packet::parse_lenient(&bytes).unwrap();
+    let error = ParseError::Invalid {
+        layer: Layer::Ipv4,
+        field: Field::HeaderLen,
+        offset: 0,
+        found: 16,
+        expected: Expected::AtLeast(20),
+    };
+    assert_eq!(packet.stopped, Some(error));
+    assert_eq!(packet.read.header_len(), 20);
+}
+
+#[test]
+fn a_header_length_beyond_the_packet_leaves_options_and_no_payload() {
+    let bytes = v4(SOURCE, DESTINATION).header_len(60).udp(1, 2).build();
+    let packet = Ipv4Packet::parse_lenient(&bytes).unwrap().read;
+    assert_eq!((packet.options().len(), packet.payload().len()), (8, 0));
+    let bytes = v4(SOURCE, DESTINATION)
+        .tcp(1, 2)
+        .header_len(60)
+        .payload(b"hello")
+        .build();
+    let Transport::Tcp(segment) = transport(&bytes).read else {
+        panic!("not TCP")
+    };
+    assert_eq!(
+        (segment.options().as_bytes(), segment.payload().len()),
+        (&b"hello"[..], 0)
+    );
+}
+
+#[test]
+fn a_data_offset_too_small_is_taken_for_the_fixed_header() {
+    let bytes = v4(SOURCE, DESTINATION)
+        .tcp(1, 2)
+        .header_len(8)
+        .payload(b"hello")
+        .build();
+    let transport = transport(&bytes);
+    assert_eq!(transport.stopped.map(|error| error.offset()), Some(12));
+    let Transport::Tcp(segment) = transport.read else {
+        panic!("not TCP")
+    };
+    assert_eq!(segment.payload(), b"hello");
+}
+
+#[test]
+fn a_udp_length_that_cannot_be_is_taken_for_all_there_is() {
+    for length in [3, 1000] {
+        let bytes = v4(SOURCE, DESTINATION)
+            .udp(1, 2)
+            .length(length)
+            .payload(b"hello")
+            .build();
+        let transport = transport(&bytes);
+        assert_eq!(
+            transport.stopped.map(|error| error.field()),
+            Some(Field::Length)
+        );
+        let Transport::Udp(datagram) = transport.read else {
+            panic!("not UDP")
+        };
+        assert_eq!(datagram.payload(), b"hello");
+    }
+}
+
+#[test]
+fn a_transport_header_that_is_cut_off_is_bytes_of_its_protocol() {
+    let bytes = v4(SOURCE, DESTINATION).tcp(1, 2).build();
+    let packet = IpPacket::parse_lenient(&bytes[..28]).unwrap().read;
+    let transport = packet.transport_lenient();
+    assert_eq!(
+        transport.read,
+        Transport::Other(Protocol::TCP, &bytes[20..28])
+    );
+    assert_eq!(
+        transport.stopped.map(|error| error.field()),
+        Some(Field::FixedHeader)
+    );
+}
+
+#[test]
+fn an_extension_header_that_is_cut_off_is_the_payload() {
+    let bytes = v6(SOURCE_V6, DESTINATION_V6)
+        .extension_headers(Protocol::DESTINATION_OPTIONS, &[17, 3, 1, 4, 0, 0, 0, 0])
+        .udp(1, 2)
+        .build();
+    let packet = IpPacket::parse_lenient(&bytes).unwrap();
+    assert_eq!(
+        packet.stopped.map(|error| error.field()),
+        Some(Field::ExtensionHeader)
+    );
+    assert_eq!(packet.read.destination(), IpAddr::from(DESTINATION_V6));
+    assert_eq!(packet.read.protocol(), Protocol::DESTINATION_OPTIONS);
+    assert_eq!(packet.read.payload(), &bytes[40..]);
+}
+
+#[test]
+fn another_version_is_read_by_whoever_asks_for_it() {
+    let bytes = v4(SOURCE, DESTINATION).version(5).udp(1, 2).build();
+    assert!(IpPacket::parse_lenient(&bytes).is_err());
+    let packet = Ipv4Packet::parse_lenient(&bytes).unwrap();
+    assert_eq!(
+        packet.stopped.map(|error| error.field()),
+        Some(Field::Version)
+    );
+    assert_eq!(packet.read.destination(), DESTINATION);
+}
+
+fn transport(bytes: &[u8]) -> Lenient<Transport<'_>> {
+    IpPacket::parse(bytes).unwrap().transport_lenient()
+}
