@@ -21,6 +21,7 @@ mod ip;
 mod ipv4;
 mod ipv6;
 mod lenient;
+mod option_kinds;
 mod protocol;
 mod quote;
 #[cfg(feature = "alloc")]
@@ -44,17 +45,25 @@ pub use header::{
     Header, IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpVersion, destination_address, ecn, packet_len,
     set_ecn, source_address,
 };
-pub use icmp::Echo;
-pub use icmpv4::{ICMP_HEADER_LEN, Icmpv4Kind, Icmpv4Message, Icmpv4Type, Icmpv4Unreachable};
-pub use icmpv6::{Icmpv6Kind, Icmpv6Message, Icmpv6Type, Icmpv6Unreachable};
+pub use icmp::{Echo, ExtendedEchoCode, TimeExceededCode};
+pub use icmpv4::{
+    ICMP_HEADER_LEN, Icmpv4Kind, Icmpv4Message, Icmpv4ParameterCode, Icmpv4PhoturisCode,
+    Icmpv4RedirectCode, Icmpv4RouterCode, Icmpv4Type, Icmpv4Unreachable,
+};
+pub use icmpv6::{
+    Icmpv6Kind, Icmpv6Message, Icmpv6NodeQueryCode, Icmpv6NodeResponseCode, Icmpv6ParameterCode,
+    Icmpv6RenumberingCode, Icmpv6Type, Icmpv6Unreachable,
+};
 pub use ip::{IpPacket, Transport};
 pub use ipv4::Ipv4Packet;
 pub use ipv6::Ipv6Packet;
 pub use lenient::Lenient;
+pub use option_kinds::{Ipv4OptionKind, Ipv6OptionKind, Ipv6RoutingKind, TcpOptionKind};
 pub use protocol::Protocol;
 pub use quote::{EchoId, Ports, QuotedPacket};
 #[cfg(feature = "alloc")]
 pub use reassembly::{Reassembled, Reassembler, ReassemblyError, ReassemblyLimits};
+pub use registry::UnknownName;
 pub use rewrite::{IpPacketMut, RewriteError};
 pub use tcp::{TCP_HEADER_LEN, TcpSegment};
 pub use tcp_flags::TcpFlags;

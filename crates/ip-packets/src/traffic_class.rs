@@ -1,13 +1,17 @@
 //! The octet that IPv4 calls type of service and IPv6 traffic class: DSCP and ECN.
 
-use crate::registry::registry;
+use core::fmt;
+use core::str::FromStr;
+
+use crate::registry::{UnknownName, is_same_name, number, registry};
 
 registry! {
     /// The differentiated services code point: six bits.
     ///
     /// Values above 63 do not fit; writers keep the low six bits.
     ///
-    /// Source: RFC 2474, RFC 2597, RFC 3246, RFC 5865, RFC 8622.
+    /// Source: IANA dscp-registry, as of January 2025; RFC 2474, RFC 2597, RFC 3246, RFC 5865,
+    /// RFC 8622.
     pub struct Dscp {
         /// Default forwarding.
         CS0 = 0, "CS0";
@@ -93,6 +97,51 @@ impl Ecn {
     #[inline]
     pub const fn bits(self) -> u8 {
         self as u8
+    }
+
+    /// Returns the name that RFC 3168 §5 gives it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotEct => "Not-ECT",
+            Self::Ect1 => "ECT(1)",
+            Self::Ect0 => "ECT(0)",
+            Self::Ce => "CE",
+        }
+    }
+
+    /// Returns a name without signs, which parses as this value again.
+    #[must_use]
+    pub const fn keyword(self) -> &'static str {
+        match self {
+            Self::NotEct => "not-ect",
+            Self::Ect1 => "ect1",
+            Self::Ect0 => "ect0",
+            Self::Ce => "ce",
+        }
+    }
+}
+
+impl fmt::Display for Ecn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Ecn {
+    type Err = UnknownName;
+
+    /// Reads a name or keyword in any case, or a number from 0 to 3.
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let all = [Self::NotEct, Self::Ect1, Self::Ect0, Self::Ce];
+        let known = all.into_iter().find(|known| {
+            is_same_name(text, Some(known.name())) || is_same_name(text, Some(known.keyword()))
+        });
+        match (known, number(text)) {
+            (Some(known), _) => Ok(known),
+            (None, Ok(bits @ 0..=3)) => Ok(Self::from_traffic_class(bits)),
+            _ => Err(UnknownName),
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use core::net::{IpAddr, SocketAddr};
 
 use wirecraft_ip_packets::{
     EchoId, Icmpv4Kind, Icmpv4Message, Icmpv4Unreachable, Icmpv6Kind, Icmpv6Message,
-    Icmpv6Unreachable, IpPacket, Protocol, QuotedPacket, Transport,
+    Icmpv6ParameterCode, Icmpv6Unreachable, IpPacket, Protocol, QuotedPacket, TimeExceededCode,
+    Transport,
 };
 
 use crate::four_tuple::FourTuple;
@@ -120,7 +121,10 @@ fn read_v4<'a>(message: &Icmpv4Message<'a>) -> Option<(Unreachable, &'a [u8])> {
             };
             Some((why, quoted))
         }
-        Icmpv4Kind::TimeExceeded { code: 0, quoted } => Some((Unreachable::TimeExceeded, quoted)),
+        Icmpv4Kind::TimeExceeded {
+            code: TimeExceededCode::HOP_LIMIT,
+            quoted,
+        } => Some((Unreachable::TimeExceeded, quoted)),
         _ => None,
     }
 }
@@ -144,10 +148,14 @@ fn read_v6<'a>(message: &Icmpv6Message<'a>) -> Option<(Unreachable, &'a [u8])> {
             },
             quoted,
         )),
-        Icmpv6Kind::TimeExceeded { code: 0, quoted } => Some((Unreachable::TimeExceeded, quoted)),
-        // Code 1: the next header is not known there.
+        Icmpv6Kind::TimeExceeded {
+            code: TimeExceededCode::HOP_LIMIT,
+            quoted,
+        } => Some((Unreachable::TimeExceeded, quoted)),
         Icmpv6Kind::ParameterProblem {
-            code: 1, quoted, ..
+            code: Icmpv6ParameterCode::UNRECOGNIZED_NEXT_HEADER,
+            quoted,
+            ..
         } => Some((Unreachable::Protocol, quoted)),
         _ => None,
     }

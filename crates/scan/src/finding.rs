@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use wirecraft_ip_packets::{
     Icmpv4Kind, Icmpv4Message, Icmpv4Unreachable, Icmpv6Kind, Icmpv6Message, Icmpv6Unreachable,
-    IpPacket, Protocol, QuotedPacket, TcpFlags, TcpSegment, Transport,
+    IpPacket, Protocol, QuotedPacket, TcpFlags, TcpSegment, TimeExceededCode, Transport,
 };
 
 use wirecraft_time::Instant;
@@ -214,7 +214,10 @@ fn icmpv4_reason(message: &Icmpv4Message<'_>) -> Option<Reason> {
         {
             Some(Reason::Icmpv4(code))
         }
-        Icmpv4Kind::TimeExceeded { code: 0, .. } => Some(Reason::TimeExceeded),
+        Icmpv4Kind::TimeExceeded {
+            code: TimeExceededCode::HOP_LIMIT,
+            ..
+        } => Some(Reason::TimeExceeded),
         _ => None,
     }
 }
@@ -222,7 +225,10 @@ fn icmpv4_reason(message: &Icmpv4Message<'_>) -> Option<Reason> {
 fn icmpv6_reason(message: &Icmpv6Message<'_>) -> Option<Reason> {
     match message.kind() {
         Icmpv6Kind::DestinationUnreachable { code, .. } => Some(Reason::Icmpv6(code)),
-        Icmpv6Kind::TimeExceeded { code: 0, .. } => Some(Reason::TimeExceeded),
+        Icmpv6Kind::TimeExceeded {
+            code: TimeExceededCode::HOP_LIMIT,
+            ..
+        } => Some(Reason::TimeExceeded),
         _ => None,
     }
 }

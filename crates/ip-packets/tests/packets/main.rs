@@ -12,6 +12,7 @@ mod lenient;
 mod nesting;
 mod quotes;
 mod reassembly;
+mod registries;
 mod rewrite;
 mod smoltcp;
 mod strategies;

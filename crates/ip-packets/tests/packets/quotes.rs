@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use wirecraft_ip_packets::{
     EchoId, Icmpv4Kind, Icmpv6Kind, Icmpv6Unreachable, IpPacket, Ports, Protocol, QuotedPacket,
-    Transport, v4, v6,
+    TimeExceededCode, Transport, v4, v6,
 };
 
 const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -135,7 +135,11 @@ fn extensions_behind_a_quote_are_left_out_of_it() {
     let Ok(Transport::Icmpv4(message)) = IpPacket::parse(&packet).unwrap().transport() else {
         panic!("not ICMP");
     };
-    let Icmpv4Kind::TimeExceeded { code: 0, quoted } = message.kind() else {
+    let Icmpv4Kind::TimeExceeded {
+        code: TimeExceededCode::HOP_LIMIT,
+        quoted,
+    } = message.kind()
+    else {
         panic!("not time exceeded");
     };
     assert_eq!(quoted, &body[..128]);

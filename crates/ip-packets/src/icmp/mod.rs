@@ -1,5 +1,9 @@
 //! What the control messages of IPv4 and IPv6 have in common.
 
+mod codes;
+
+pub use codes::{ExtendedEchoCode, TimeExceededCode};
+
 /// An echo request or reply.
 ///
 /// Source: RFC 792, RFC 4443 §4.

@@ -1,52 +1,16 @@
 //! A validated view of an ICMPv6 message.
 
+mod codes;
+
 use crate::checksum::PseudoHeader;
 use crate::error::{Layer, ParseError, short_header};
 use crate::icmp::quoted_part;
-use crate::registry::registry;
-use crate::{Echo, Protocol, QuotedPacket};
+use crate::{Echo, Protocol, QuotedPacket, TimeExceededCode};
 
-registry! {
-    /// The type of an ICMPv6 message.
-    ///
-    /// Source: IANA, ICMPv6 Type Numbers.
-    pub struct Icmpv6Type {
-        /// Destination unreachable.
-        DESTINATION_UNREACHABLE = 1, "destination unreachable";
-        /// Packet too big.
-        PACKET_TOO_BIG = 2, "packet too big";
-        /// Time exceeded.
-        TIME_EXCEEDED = 3, "time exceeded";
-        /// Parameter problem.
-        PARAMETER_PROBLEM = 4, "parameter problem";
-        /// Echo request.
-        ECHO_REQUEST = 128, "echo request";
-        /// Echo reply.
-        ECHO_REPLY = 129, "echo reply";
-    }
-}
-
-registry! {
-    /// Why an IPv6 destination is unreachable.
-    ///
-    /// Source: RFC 4443 §3.1, RFC 7084, RFC 8883.
-    pub struct Icmpv6Unreachable {
-        /// No route to the destination.
-        NO_ROUTE = 0, "no route";
-        /// Communication administratively prohibited.
-        ADMINISTRATIVELY_PROHIBITED = 1, "administratively prohibited";
-        /// Beyond the scope of the source address.
-        BEYOND_SCOPE = 2, "beyond scope of source address";
-        /// Address unreachable.
-        ADDRESS = 3, "address unreachable";
-        /// Port unreachable.
-        PORT = 4, "port unreachable";
-        /// The source address failed a policy.
-        SOURCE_POLICY = 5, "source address failed policy";
-        /// The route to the destination rejects.
-        REJECT_ROUTE = 6, "reject route";
-    }
-}
+pub use codes::{
+    Icmpv6NodeQueryCode, Icmpv6NodeResponseCode, Icmpv6ParameterCode, Icmpv6RenumberingCode,
+    Icmpv6Type, Icmpv6Unreachable,
+};
 
 /// An ICMPv6 message whose header is all there.
 ///
@@ -85,17 +49,17 @@ pub enum Icmpv6Kind<'a> {
         /// The start of that packet.
         quoted: &'a [u8],
     },
-    /// A packet ran out of hops (code 0) or its fragments out of time (code 1).
+    /// A packet ran out of hops, or its fragments out of time.
     TimeExceeded {
         /// Which of both.
-        code: u8,
+        code: TimeExceededCode,
         /// The start of that packet.
         quoted: &'a [u8],
     },
     /// A packet has a field that somebody did not understand.
     ParameterProblem {
         /// What was wrong.
-        code: u8,
+        code: Icmpv6ParameterCode,
         /// Where, in bytes from the start of the packet.
         pointer: u32,
         /// The start of that packet.
@@ -167,6 +131,18 @@ impl<'a> Icmpv6Message<'a> {
         self.header[1]
     }
 
+    /// Returns the name of the code under the type, `None` where this crate has no name for it.
+    #[must_use]
+    pub const fn code_name(&self) -> Option<&'static str> {
+        codes::code_name(self.message_type(), self.code())
+    }
+
+    /// Returns what type and code mean together, as a sentence; `None` for an unassigned pair.
+    #[must_use]
+    pub const fn meaning(&self) -> Option<&'static str> {
+        codes::meaning(self.message_type(), self.code())
+    }
+
     /// Returns the checksum as it stands in the header.
     #[must_use]
     #[inline]
@@ -201,13 +177,13 @@ impl<'a> Icmpv6Message<'a> {
                 quoted: body,
             },
             Icmpv6Type::TIME_EXCEEDED => Icmpv6Kind::TimeExceeded {
-                code,
+                code: TimeExceededCode::new(code),
                 quoted: quoted_bytes(*word, body),
             },
             Icmpv6Type::PARAMETER_PROBLEM => {
                 let pointer = u32::from_be_bytes(*word);
                 Icmpv6Kind::ParameterProblem {
-                    code,
+                    code: Icmpv6ParameterCode::new(code),
                     pointer,
                     quoted: body,
                 }

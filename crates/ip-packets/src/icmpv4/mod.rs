@@ -1,64 +1,20 @@
 //! A validated view of an ICMP message for IPv4.
 
+mod codes;
+
 use core::net::Ipv4Addr;
 
 use crate::error::{Layer, ParseError, short_header};
 use crate::icmp::quoted_part;
-use crate::registry::registry;
-use crate::{Echo, QuotedPacket, checksum};
+use crate::{Echo, QuotedPacket, TimeExceededCode, checksum};
+
+pub use codes::{
+    Icmpv4ParameterCode, Icmpv4PhoturisCode, Icmpv4RedirectCode, Icmpv4RouterCode, Icmpv4Type,
+    Icmpv4Unreachable,
+};
 
 /// The length of an ICMP header with its type-dependent word, in bytes.
 pub const ICMP_HEADER_LEN: usize = 8;
-
-registry! {
-    /// The type of an ICMP message for IPv4.
-    ///
-    /// Source: IANA, ICMP Type Numbers.
-    pub struct Icmpv4Type {
-        /// Echo reply.
-        ECHO_REPLY = 0, "echo reply";
-        /// Destination unreachable.
-        DESTINATION_UNREACHABLE = 3, "destination unreachable";
-        /// Redirect.
-        REDIRECT = 5, "redirect";
-        /// Echo request.
-        ECHO_REQUEST = 8, "echo request";
-        /// Time exceeded.
-        TIME_EXCEEDED = 11, "time exceeded";
-        /// Parameter problem.
-        PARAMETER_PROBLEM = 12, "parameter problem";
-    }
-}
-
-registry! {
-    /// Why an IPv4 destination is unreachable.
-    ///
-    /// Source: RFC 792, RFC 1122 §3.2.2.1, RFC 1812 §5.2.7.1.
-    pub struct Icmpv4Unreachable {
-        /// Network unreachable.
-        NETWORK = 0, "network unreachable";
-        /// Host unreachable.
-        HOST = 1, "host unreachable";
-        /// Protocol unreachable.
-        PROTOCOL = 2, "protocol unreachable";
-        /// Port unreachable.
-        PORT = 3, "port unreachable";
-        /// Too big, and may not be fragmented.
-        FRAGMENTATION_NEEDED = 4, "fragmentation needed";
-        /// Source route failed.
-        SOURCE_ROUTE_FAILED = 5, "source route failed";
-        /// Network unknown.
-        NETWORK_UNKNOWN = 6, "network unknown";
-        /// Host unknown.
-        HOST_UNKNOWN = 7, "host unknown";
-        /// Network administratively prohibited.
-        NETWORK_PROHIBITED = 9, "network prohibited";
-        /// Host administratively prohibited.
-        HOST_PROHIBITED = 10, "host prohibited";
-        /// Communication administratively prohibited.
-        ADMINISTRATIVELY_PROHIBITED = 13, "administratively prohibited";
-    }
-}
 
 /// An ICMP message whose header is all there.
 ///
@@ -88,18 +44,19 @@ pub enum Icmpv4Kind<'a> {
         /// The start of that packet.
         quoted: &'a [u8],
     },
-    /// A packet ran out of hops (code 0) or its fragments out of time (code 1).
+    /// A packet ran out of hops, or its fragments out of time.
     TimeExceeded {
         /// Which of both.
-        code: u8,
+        code: TimeExceededCode,
         /// The start of that packet.
         quoted: &'a [u8],
     },
     /// A packet has a field that somebody did not like.
     ParameterProblem {
         /// What was wrong.
-        code: u8,
-        /// Where, in bytes from the start of the packet; meant under code 0.
+        code: Icmpv4ParameterCode,
+        /// Where, in bytes from the start of the packet; meant under
+        /// [`POINTER`](Icmpv4ParameterCode::POINTER).
         pointer: u8,
         /// The start of that packet.
         quoted: &'a [u8],
@@ -107,7 +64,7 @@ pub enum Icmpv4Kind<'a> {
     /// There is a better way for a packet.
     Redirect {
         /// What the redirection is for.
-        code: u8,
+        code: Icmpv4RedirectCode,
         /// The better next hop.
         gateway: Ipv4Addr,
         /// The start of that packet.
@@ -160,6 +117,18 @@ impl<'a> Icmpv4Message<'a> {
         self.header[1]
     }
 
+    /// Returns the name of the code under the type, `None` where this crate has no name for it.
+    #[must_use]
+    pub const fn code_name(&self) -> Option<&'static str> {
+        codes::code_name(self.message_type(), self.code())
+    }
+
+    /// Returns what type and code mean together, as a sentence; `None` for an unassigned pair.
+    #[must_use]
+    pub const fn meaning(&self) -> Option<&'static str> {
+        codes::meaning(self.message_type(), self.code())
+    }
+
     /// Returns the checksum as it stands in the header.
     #[must_use]
     #[inline]
@@ -189,16 +158,16 @@ impl<'a> Icmpv4Message<'a> {
                 quoted: self.quoted_bytes(word),
             },
             Icmpv4Type::TIME_EXCEEDED => Icmpv4Kind::TimeExceeded {
-                code,
+                code: TimeExceededCode::new(code),
                 quoted: self.quoted_bytes(word),
             },
             Icmpv4Type::PARAMETER_PROBLEM => Icmpv4Kind::ParameterProblem {
-                code,
+                code: Icmpv4ParameterCode::new(code),
                 pointer: word[0],
                 quoted: self.quoted_bytes(word),
             },
             Icmpv4Type::REDIRECT => Icmpv4Kind::Redirect {
-                code,
+                code: Icmpv4RedirectCode::new(code),
                 gateway: Ipv4Addr::from(word),
                 quoted: body,
             },

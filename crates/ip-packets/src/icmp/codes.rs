@@ -1,0 +1,33 @@
+//! The codes that control messages of both versions have in common.
+
+use crate::registry::registry;
+
+registry! {
+    /// What ran out, under either version.
+    ///
+    /// Source: IANA icmp-parameters registry, as of January 2025; RFC 792, RFC 4443 §3.3.
+    pub struct TimeExceededCode {
+        /// The packet ran out of hops.
+        HOP_LIMIT = 0, "hop limit exceeded in transit" | "hop-limit";
+        /// Fragments of the packet are missing.
+        REASSEMBLY = 1, "fragment reassembly time exceeded" | "reassembly";
+    }
+}
+
+registry! {
+    /// How an extended echo request was answered, under either version.
+    ///
+    /// Source: IANA icmp-parameters registry, as of January 2025; RFC 8335 §3.
+    pub struct ExtendedEchoCode {
+        /// The request was answered.
+        NO_ERROR = 0, "no error";
+        /// The request is malformed.
+        MALFORMED_QUERY = 1, "malformed query";
+        /// There is no such interface.
+        NO_SUCH_INTERFACE = 2, "no such interface";
+        /// There is no such entry in the neighbor table.
+        NO_SUCH_TABLE_ENTRY = 3, "no such table entry";
+        /// More than one interface is meant.
+        MULTIPLE_INTERFACES = 4, "multiple interfaces satisfy query";
+    }
+}
