@@ -380,6 +380,22 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_mtu_holds_for_the_packets_that_are_added_from_there_on() {
+        let mut arena = Arena::new(1 << 20, 1420);
+        arena.push(&[1; 1409]).unwrap();
+
+        arena.set_mtu(1500);
+
+        arena.push(&[1; 1409]).unwrap();
+        let lens: Vec<usize> = arena
+            .slots_mut(0, 2)
+            .map(|slot| slot.datagram.len())
+            .collect();
+        assert_eq!(arena.mtu(), 1500);
+        assert_eq!(lens, [16 + 1420 + 16, 16 + 1424 + 16]);
+    }
+
+    #[test]
     fn equal_datagrams_to_one_destination_make_one_run_and_a_short_one_ends_it() {
         let arena = arena_of(&[1400, 1400, 100, 1400], &[1, 1, 1, 1]);
         assert_eq!(shapes(&arena), [(1, 3, 1440), (1, 1, 1440)]);

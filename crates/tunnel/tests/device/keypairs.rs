@@ -148,6 +148,41 @@ fn what_was_sent_under_the_old_key_arrives_after_the_renewal() {
 }
 
 #[test]
+fn what_comes_late_under_the_old_key_does_not_bring_it_back() {
+    // Which side's index is smaller, and so which keypair would win had they crossed, is chance.
+    for seed in 0..8 {
+        for (renewing, age) in [(ALICE, 121), (BOB, 121), (BOB, 5)] {
+            let mut world = World::new(2, seed);
+            world.introduce(ALICE, BOB);
+            world.handshake(ALICE, BOB);
+            world.settle();
+            world.advance(seconds(age));
+            world.send(BOB, &packet(BOB, ALICE, b"late"));
+            let late = world.intercept_one();
+            world.start_handshake(renewing, BOB - renewing);
+            world.settle();
+            let renewed = receiver_index(&mut world);
+
+            world.deliver(&late).unwrap();
+
+            assert_eq!(
+                receiver_index(&mut world),
+                renewed,
+                "seed {seed}, age {age}"
+            );
+        }
+    }
+}
+
+/// The receiver index, and so the keypair, of what Alice sends; it is delivered.
+fn receiver_index(world: &mut World) -> u32 {
+    world.send(ALICE, &packet(ALICE, BOB, b"which keypair?"));
+    let sealed = world.intercept_one();
+    world.deliver(&sealed).unwrap();
+    sealed.word(4)
+}
+
+#[test]
 fn an_initiator_that_only_receives_renews_the_key_once_at_165_s() {
     let mut world = World::pair_with_session();
     let alice = world.peer(BOB, ALICE);
