@@ -164,7 +164,7 @@ fn rebuilt_v4(packet: &Ipv4Packet<'_>) -> Vec<u8> {
         .dont_fragment(packet.dont_fragment())
         .more_fragments(packet.more_fragments())
         .fragment_offset(offset)
-        .options(packet.options())
+        .options(packet.options().as_bytes())
         .checksum(packet.checksum())
         .bare(packet.protocol())
         .payload(packet.payload())

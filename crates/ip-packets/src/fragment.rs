@@ -18,8 +18,6 @@ const MAX_V4_HEADER_LEN: usize = 60;
 /// Fragments other than the last carry a multiple of this many bytes.
 pub(crate) const UNIT: usize = 8;
 const MORE_FRAGMENTS: u16 = 0x2000;
-/// The bit of an IPv4 option kind that says that every fragment repeats the option. RFC 791 §3.1.
-const COPIED: u8 = 0x80;
 
 /// Why a packet cannot be cut into fragments.
 #[non_exhaustive]
@@ -317,21 +315,10 @@ fn v4_header(packet: &Ipv4Packet<'_>, is_first: bool) -> ([u8; MAX_V4_HEADER_LEN
     }
     header[..IPV4_HEADER_LEN].copy_from_slice(&source[..IPV4_HEADER_LEN]);
     let mut len = IPV4_HEADER_LEN;
-    let mut rest = packet.options();
-    while let [kind, after @ ..] = rest {
-        let option_len = match (kind, after.first()) {
-            (1, _) => 1,
-            (0, _) | (_, None | Some(..2)) => break,
-            (_, Some(len)) => usize::from(*len),
-        };
-        let Some((option, following)) = rest.split_at_checked(option_len) else {
-            break;
-        };
-        if kind & COPIED != 0 {
-            header[len..len + option_len].copy_from_slice(option);
-            len += option_len;
+    for option in packet.options().map_while(Result::ok) {
+        if option.is_copied() {
+            len += option.write(&mut header[len..]).unwrap_or_default();
         }
-        rest = following;
     }
     (header, (len + 3) & !3)
 }

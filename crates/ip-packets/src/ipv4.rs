@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 use crate::checksum::{self, PseudoHeader};
 use crate::error::{Expected, Field, Layer, ParseError, short_header};
 use crate::header::{self, IPV4_HEADER_LEN};
-use crate::{Dscp, Ecn, Lenient, Protocol};
+use crate::{Dscp, Ecn, Ipv4Options, Lenient, Protocol};
 
 /// An IPv4 packet whose lengths were checked, trimmed to its total length.
 ///
@@ -95,11 +95,11 @@ impl<'a> Ipv4Packet<'a> {
         IPV4_HEADER_LEN + self.options.len()
     }
 
-    /// Returns the options with their padding, as they stand in the header.
+    /// Reads the options one after the other.
     #[must_use]
     #[inline]
-    pub const fn options(&self) -> &'a [u8] {
-        self.options
+    pub const fn options(&self) -> Ipv4Options<'a> {
+        Ipv4Options::new(self.options)
     }
 
     /// Returns what follows the header.

@@ -19,9 +19,11 @@ mod icmpv4;
 mod icmpv6;
 mod ip;
 mod ipv4;
+mod ipv4_options;
 mod ipv6;
 mod lenient;
 mod option_kinds;
+mod option_frames;
 mod protocol;
 mod quote;
 #[cfg(feature = "alloc")]
@@ -56,6 +58,9 @@ pub use icmpv6::{
 };
 pub use ip::{IpPacket, Transport};
 pub use ipv4::Ipv4Packet;
+pub use ipv4_options::{
+    Ipv4Option, Ipv4Options, Ipv4Route, Ipv4Timestamp, Ipv4Timestamps, Ipv4TimestampsKind,
+};
 pub use ipv6::Ipv6Packet;
 pub use lenient::Lenient;
 pub use option_kinds::{Ipv4OptionKind, Ipv6OptionKind, Ipv6RoutingKind, TcpOptionKind};

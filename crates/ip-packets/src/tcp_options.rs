@@ -2,11 +2,9 @@
 
 use core::iter::FusedIterator;
 
-use crate::error::{Expected, Field, Layer, ParseError};
-use crate::tcp::TCP_HEADER_LEN;
+use crate::error::{Layer, ParseError};
+use crate::option_frames::{END, Frame, Frames, NOP};
 
-const END: u8 = 0;
-const NOP: u8 = 1;
 const MSS: u8 = 2;
 const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
@@ -24,6 +22,8 @@ const SACK_BLOCK_LEN: usize = 8;
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TcpOption<'a> {
+    /// The end of all options. Reading stops at it and does not return it.
+    End,
     /// No operation: padding between options.
     Nop,
     /// The largest segment the sender takes, in bytes. RFC 9293 §3.7.1.
@@ -73,6 +73,7 @@ impl<'a> TcpOption<'a> {
     #[must_use]
     pub const fn kind(&self) -> u8 {
         match self {
+            Self::End => END,
             Self::Nop => NOP,
             Self::Mss(_) => MSS,
             Self::WindowScale(_) => WINDOW_SCALE,
@@ -88,7 +89,7 @@ impl<'a> TcpOption<'a> {
     #[inline]
     pub const fn encoded_len(&self) -> usize {
         match self {
-            Self::Nop => 1,
+            Self::End | Self::Nop => 1,
             Self::Mss(_) => 4,
             Self::WindowScale(_) => 3,
             Self::SackPermitted => 2,
@@ -106,12 +107,12 @@ impl<'a> TcpOption<'a> {
         let len = self.encoded_len();
         let buf = buf.get_mut(..len)?;
         let Some((head, data)) = buf.split_first_chunk_mut::<2>() else {
-            buf.fill(NOP);
+            buf.fill(self.kind());
             return Some(len);
         };
         *head = [self.kind(), u8::try_from(len).ok()?];
         match self {
-            Self::Nop | Self::SackPermitted => {}
+            Self::End | Self::Nop | Self::SackPermitted => {}
             Self::Mss(mss) => data.copy_from_slice(&mss.to_be_bytes()),
             Self::WindowScale(shift) => data.fill(*shift),
             Self::Timestamps { value, echo } => {
@@ -192,24 +193,27 @@ impl SackBlocks {
 ///
 /// After an error nothing follows: the framing is lost.
 #[derive(Clone, Debug)]
-pub struct TcpOptions<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
+pub struct TcpOptions<'a>(Frames<'a>);
 
 impl<'a> TcpOptions<'a> {
     /// Reads options from the bytes between the fixed header and the payload.
     #[must_use]
     #[inline]
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self(Frames::new(bytes))
     }
 
     /// Returns the bytes of all options with their padding.
     #[must_use]
     #[inline]
     pub const fn as_bytes(&self) -> &'a [u8] {
-        self.bytes
+        self.0.as_bytes()
+    }
+
+    /// Returns the end mark and what follows it; nothing where no end mark is.
+    #[must_use]
+    pub fn padding(&self) -> &'a [u8] {
+        self.0.clone().padding(Layer::Tcp)
     }
 }
 
@@ -218,55 +222,12 @@ impl<'a> Iterator for TcpOptions<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let at = self.at;
-        let rest = self.bytes.get(at..)?;
-        match *rest {
-            [] | [END, ..] => {
-                self.at = self.bytes.len();
-                None
-            }
-            [NOP, ..] => {
-                self.at += 1;
-                Some(Ok(TcpOption::Nop))
-            }
-            [kind, len, ..] if len >= 2 && usize::from(len) <= rest.len() => {
-                self.at += usize::from(len);
-                Some(Ok(TcpOption::read(kind, &rest[2..usize::from(len)])))
-            }
-            [_, ref len @ ..] => {
-                self.at = self.bytes.len();
-                Some(Err(wrong_option(
-                    TCP_HEADER_LEN + at,
-                    len.first().copied(),
-                    rest.len(),
-                )))
-            }
-        }
+        let frame = self.0.next(Layer::Tcp)?;
+        Some(frame.map(|frame| match frame {
+            Frame::Nop => TcpOption::Nop,
+            Frame::Option { kind, data } => TcpOption::read(kind, data),
+        }))
     }
 }
 
 impl FusedIterator for TcpOptions<'_> {}
-
-#[cold]
-fn wrong_option(offset: usize, len: Option<u8>, left: usize) -> ParseError {
-    let (layer, field, available) = (Layer::Tcp, Field::Option, offset + left);
-    match len.map(usize::from) {
-        Some(found @ ..2) => ParseError::Invalid {
-            layer,
-            field,
-            offset,
-            found,
-            expected: Expected::AtLeast(2),
-        },
-        len => {
-            let needed = offset + len.unwrap_or(2);
-            ParseError::Truncated {
-                layer,
-                field,
-                offset,
-                needed,
-                available,
-            }
-        }
-    }
-}

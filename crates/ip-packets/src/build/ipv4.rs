@@ -1,17 +1,16 @@
 //! The IPv4 header of a packet in the making.
 
+use core::marker::PhantomData;
 use core::net::Ipv4Addr;
 
 use super::ip::{DEFAULT_HOP_LIMIT, MAX_LEN};
-use super::{BuildError, in_words, low_u16, padded_to_words};
+use super::options::Options;
+use super::{BuildError, in_words, low_u16};
 use crate::checksum::{PseudoHeader, Sum};
 use crate::error::Layer;
 use crate::header::IPV4_HEADER_LEN;
 use crate::traffic_class::{with_dscp, with_ecn};
-use crate::{Dscp, Ecn, Protocol};
-
-/// The most bytes of options the header has room for.
-const MAX_OPTIONS_LEN: usize = 40;
+use crate::{Dscp, Ecn, Ipv4Option, Protocol};
 
 const RESERVED_FLAG: u16 = 0x8000;
 const DONT_FRAGMENT: u16 = 0x4000;
@@ -29,14 +28,16 @@ pub struct Ipv4Builder<'a> {
     version: u8,
     identification: u16,
     flags_and_offset: u16,
-    options: &'a [u8],
+    options: Options,
     header_len: Option<u8>,
     total_len: Option<u16>,
     protocol: Option<Protocol>,
     checksum: Option<u16>,
+    /// A header of version 6 borrows what it is made of; this one stands beside it.
+    borrowed: PhantomData<&'a [u8]>,
 }
 
-impl<'a> Ipv4Builder<'a> {
+impl Ipv4Builder<'_> {
     #[inline]
     pub(super) const fn new(source: Ipv4Addr, destination: Ipv4Addr) -> Self {
         Self {
@@ -47,11 +48,12 @@ impl<'a> Ipv4Builder<'a> {
             version: 4,
             identification: 0,
             flags_and_offset: DONT_FRAGMENT,
-            options: &[],
+            options: Options::NONE,
             header_len: None,
             total_len: None,
             protocol: None,
             checksum: None,
+            borrowed: PhantomData,
         }
     }
 
@@ -117,10 +119,19 @@ impl<'a> Ipv4Builder<'a> {
         self
     }
 
-    /// Sets the options as they are on the wire; zeros fill them up to a multiple of 4 bytes.
+    /// Adds an option.
+    ///
+    /// There is room for 40 bytes; zeros fill options up to a multiple of 4.
     #[inline]
-    pub const fn options(mut self, options: &'a [u8]) -> Self {
-        self.options = options;
+    pub fn option(mut self, option: Ipv4Option<'_>) -> Self {
+        self.options
+            .push(option.encoded_len(), |room| option.write(room));
+        self
+    }
+
+    /// Replaces all options by bytes as they are on the wire, right or wrong.
+    pub fn options(mut self, options: &[u8]) -> Self {
+        self.options.set(options);
         self
     }
 
@@ -162,16 +173,7 @@ impl<'a> Ipv4Builder<'a> {
     /// Returns the length of the header as it is written.
     #[inline]
     pub(super) const fn own_len(&self) -> usize {
-        IPV4_HEADER_LEN + padded_to_words(self.fitting_options().len())
-    }
-
-    #[inline]
-    const fn fitting_options(&self) -> &'a [u8] {
-        if self.options.len() > MAX_OPTIONS_LEN {
-            &[]
-        } else {
-            self.options
-        }
+        IPV4_HEADER_LEN + self.options.padded_len()
     }
 
     #[inline]
@@ -181,19 +183,13 @@ impl<'a> Ipv4Builder<'a> {
 
     #[inline]
     pub(super) const fn check(&self, segment_len: usize) -> Result<(), BuildError> {
-        let layer = Layer::Ipv4;
-        let (options_len, max) = (self.options.len(), MAX_OPTIONS_LEN);
-        if options_len > max {
-            return Err(BuildError::OptionsTooLong {
-                layer,
-                len: options_len,
-                max,
-            });
+        if let Err(error) = self.options.check(Layer::Ipv4) {
+            return Err(error);
         }
         let len = self.own_len() + segment_len;
         if len > MAX_LEN && self.total_len.is_none() {
             return Err(BuildError::TooLong {
-                layer,
+                layer: Layer::Ipv4,
                 len,
                 max: MAX_LEN,
             });
@@ -222,11 +218,7 @@ impl<'a> Ipv4Builder<'a> {
         fixed[10..12].fill(0);
         fixed[12..16].copy_from_slice(&self.source.octets());
         fixed[16..20].copy_from_slice(&self.destination.octets());
-        if !rest.is_empty() {
-            let options = self.fitting_options();
-            rest.fill(0);
-            rest[..options.len()].copy_from_slice(options);
-        }
+        self.options.write(rest);
         let sum = self
             .checksum
             .unwrap_or_else(|| Sum::new().add_bytes(fixed).add_bytes(rest).finish());

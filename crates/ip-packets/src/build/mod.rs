@@ -7,6 +7,7 @@ mod icmp;
 mod ip;
 mod ipv4;
 mod ipv6;
+mod options;
 mod payload;
 mod tcp;
 mod udp;

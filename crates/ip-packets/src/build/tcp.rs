@@ -1,14 +1,13 @@
 //! The TCP header of a packet in the making.
 
-use super::{BuildError, PacketBuilder, Upper, in_words, padded_to_words};
+use super::options::Options;
+use super::{BuildError, PacketBuilder, Upper, in_words};
 use crate::checksum::PseudoHeader;
 use crate::error::Layer;
 use crate::header::IpVersion;
 use crate::tcp::TCP_HEADER_LEN;
 use crate::{Protocol, SackBlock, SackBlocks, TcpFlags, TcpOption};
 
-/// The most bytes of options the header has room for.
-const MAX_OPTIONS_LEN: usize = 40;
 const DEFAULT_WINDOW: u16 = 65_535;
 
 /// A packet with a TCP segment in the making.
@@ -30,40 +29,6 @@ pub struct Tcp {
     checksum: Option<u16>,
 }
 
-/// Options as they are on the wire.
-#[derive(Clone, Copy, Debug)]
-struct Options {
-    bytes: [u8; MAX_OPTIONS_LEN],
-    len: usize,
-    /// What did not fit.
-    left_out_len: usize,
-}
-
-impl Options {
-    #[inline]
-    fn push(&mut self, option: &TcpOption<'_>) {
-        match option.write(&mut self.bytes[self.len..]) {
-            Some(len) => self.len += len,
-            None => self.left_out_len += option.encoded_len(),
-        }
-    }
-
-    fn set(&mut self, bytes: &[u8]) {
-        *self = Self {
-            bytes: [0; MAX_OPTIONS_LEN],
-            len: 0,
-            left_out_len: 0,
-        };
-        match self.bytes.get_mut(..bytes.len()) {
-            Some(room) => {
-                room.copy_from_slice(bytes);
-                self.len = bytes.len();
-            }
-            None => self.left_out_len = bytes.len(),
-        }
-    }
-}
-
 impl Tcp {
     #[inline]
     pub(super) const fn new(source_port: u16, destination_port: u16) -> Self {
@@ -76,11 +41,7 @@ impl Tcp {
             reserved: 0,
             window: DEFAULT_WINDOW,
             urgent_pointer: 0,
-            options: Options {
-                bytes: [0; MAX_OPTIONS_LEN],
-                len: 0,
-                left_out_len: 0,
-            },
+            options: Options::NONE,
             header_len: None,
             checksum: None,
         }
@@ -197,7 +158,8 @@ impl<P> TcpBuilder<'_, P> {
     /// There is room for 40 bytes; zeros fill options up to a multiple of 4.
     #[inline]
     pub fn option(mut self, option: TcpOption<'_>) -> Self {
-        self.upper.options.push(&option);
+        let options = &mut self.upper.options;
+        options.push(option.encoded_len(), |room| option.write(room));
         self
     }
 
@@ -224,7 +186,7 @@ impl<P> TcpBuilder<'_, P> {
         match SackBlocks::new(blocks) {
             Some(blocks) => self.option(TcpOption::Sack(blocks)),
             None => {
-                self.upper.options.left_out_len += 2 + size_of_val(blocks);
+                self.upper.options.leave_out(2 + size_of_val(blocks));
                 self
             }
         }
@@ -271,19 +233,12 @@ impl Upper for Tcp {
 
     #[inline]
     fn header_len(&self) -> usize {
-        TCP_HEADER_LEN + padded_to_words(self.options.len)
+        TCP_HEADER_LEN + self.options.padded_len()
     }
 
     #[inline]
     fn check(&self, _: usize) -> Result<(), BuildError> {
-        if self.options.left_out_len > 0 {
-            return Err(BuildError::OptionsTooLong {
-                layer: Layer::Tcp,
-                len: self.options.len + self.options.left_out_len,
-                max: MAX_OPTIONS_LEN,
-            });
-        }
-        Ok(())
+        self.options.check(Layer::Tcp)
     }
 
     #[inline]
@@ -304,16 +259,7 @@ impl Upper for Tcp {
         fixed[14..16].copy_from_slice(&self.window.to_be_bytes());
         fixed[16..18].fill(0);
         fixed[18..].copy_from_slice(&self.urgent_pointer.to_be_bytes());
-        // Behind the options the array holds the zeros that fill them up.
-        let options_len = own_len - TCP_HEADER_LEN;
-        for (word, option) in rest[..options_len]
-            .as_chunks_mut::<4>()
-            .0
-            .iter_mut()
-            .zip(self.options.bytes.as_chunks::<4>().0)
-        {
-            *word = *option;
-        }
+        self.options.write(&mut rest[..own_len - TCP_HEADER_LEN]);
         let sum = self.checksum.unwrap_or_else(|| {
             pseudo_header
                 .sum(Protocol::TCP, len)

@@ -37,6 +37,7 @@ fn check_ip(spec: &Spec, packet: &IpPacket<'_>) {
                 destination,
                 identification,
                 dont_fragment,
+                options,
             },
             IpPacket::V4(packet),
         ) => {
@@ -47,6 +48,9 @@ fn check_ip(spec: &Spec, packet: &IpPacket<'_>) {
             assert_eq!(packet.identification(), *identification);
             assert_eq!(packet.dont_fragment(), *dont_fragment);
             assert!(packet.checksum_is_valid());
+            let read: Vec<_> = packet.options().map(Result::unwrap).collect();
+            let expected: Vec<_> = options.iter().map(|option| option.option()).collect();
+            assert_eq!(read, expected);
         }
         (
             IpSpec::V6 {
@@ -281,7 +285,7 @@ fn options_are_filled_up_with_zeros() {
         .raw_options(&[2, 2, 9])
         .build();
     let packet = Ipv4Packet::parse(&packet).unwrap();
-    assert_eq!(packet.options(), [1, 0, 0, 0]);
+    assert_eq!(packet.options().as_bytes(), [1, 0, 0, 0]);
     let segment = IpPacket::from(packet).tcp().unwrap();
     assert_eq!(segment.options().as_bytes(), [2, 2, 9, 0]);
 }

@@ -68,7 +68,7 @@ fn only_copied_options_are_in_later_v4_fragments() {
     let pieces = pieces_of_v4(&packet, 68).unwrap();
     let read: Vec<_> = pieces
         .iter()
-        .map(|piece| Ipv4Packet::parse(piece).unwrap().options())
+        .map(|piece| Ipv4Packet::parse(piece).unwrap().options().as_bytes())
         .collect();
     assert_eq!(read, [&options[..], &[0x94, 4, 0, 0]]);
 }

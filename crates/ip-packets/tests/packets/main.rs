@@ -7,6 +7,7 @@ mod builders;
 mod etherparse;
 mod fragments;
 mod header;
+mod ipv4_options;
 mod ipv6;
 mod lenient;
 mod nesting;

@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wirecraft_ip_packets::{
-    Dscp, Ecn, IpBuilder, Protocol, SackBlock, SackBlocks, TcpFlags, TcpOption, v4, v6,
+    Dscp, Ecn, IpBuilder, Ipv4Builder, Ipv4Option, Ipv4Route, Ipv4Timestamps, Ipv4TimestampsKind,
+    Protocol, SackBlock, SackBlocks, TcpFlags, TcpOption, v4, v6,
 };
 
 /// The parts of a packet.
@@ -25,12 +26,33 @@ pub(crate) enum IpSpec {
         destination: Ipv4Addr,
         identification: u16,
         dont_fragment: bool,
+        options: Vec<Ipv4OptionSpec>,
     },
     V6 {
         source: Ipv6Addr,
         destination: Ipv6Addr,
         flow_label: u32,
     },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Ipv4OptionSpec {
+    Owned(Ipv4Option<'static>),
+    BasicSecurity(u8, Vec<u8>),
+    Unknown(u8, Vec<u8>),
+}
+
+impl Ipv4OptionSpec {
+    pub(crate) fn option(&self) -> Ipv4Option<'_> {
+        match self {
+            Self::Owned(option) => *option,
+            Self::BasicSecurity(classification, authorities) => Ipv4Option::BasicSecurity {
+                classification: *classification,
+                authorities,
+            },
+            Self::Unknown(kind, data) => Ipv4Option::Unknown { kind: *kind, data },
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -141,11 +163,16 @@ impl Spec {
                 destination,
                 identification,
                 dont_fragment,
-            } => IpBuilder::from(
-                v4(source, destination)
+                ref options,
+            } => {
+                let header = v4(source, destination)
                     .identification(identification)
-                    .dont_fragment(dont_fragment),
-            ),
+                    .dont_fragment(dont_fragment);
+                let add = |header: Ipv4Builder<'static>, option: &Ipv4OptionSpec| {
+                    header.option(option.option())
+                };
+                IpBuilder::from(options.iter().fold(header, add))
+            }
             IpSpec::V6 {
                 source,
                 destination,
@@ -181,14 +208,16 @@ fn ip_spec() -> impl Strategy<Value = IpSpec> {
             any::<Ipv4Addr>(),
             any::<Ipv4Addr>(),
             any::<u16>(),
-            any::<bool>()
+            any::<bool>(),
+            ipv4_options(),
         )
             .prop_map(
-                |(source, destination, identification, dont_fragment)| IpSpec::V4 {
+                |(source, destination, identification, dont_fragment, options)| IpSpec::V4 {
                     source,
                     destination,
                     identification,
-                    dont_fragment
+                    dont_fragment,
+                    options,
                 }
             ),
         (any::<Ipv6Addr>(), any::<Ipv6Addr>(), 0..0x10_0000_u32).prop_map(
@@ -199,6 +228,67 @@ fn ip_spec() -> impl Strategy<Value = IpSpec> {
             }
         ),
     ]
+}
+
+/// Options that fit into a header together; half of all headers have none.
+pub(crate) fn ipv4_options() -> impl Strategy<Value = Vec<Ipv4OptionSpec>> {
+    let some = vec(ipv4_option(), 1..5).prop_map(|mut options| {
+        while options
+            .iter()
+            .map(|option| option.option().encoded_len())
+            .sum::<usize>()
+            > 40
+        {
+            options.pop();
+        }
+        options
+    });
+    prop_oneof![Just(Vec::new()), some]
+}
+
+fn ipv4_option() -> impl Strategy<Value = Ipv4OptionSpec> {
+    let owned = prop_oneof![
+        Just(Ipv4Option::Nop),
+        ipv4_route().prop_map(Ipv4Option::RecordRoute),
+        ipv4_route().prop_map(Ipv4Option::LooseSourceRoute),
+        ipv4_route().prop_map(Ipv4Option::StrictSourceRoute),
+        ipv4_timestamps().prop_map(Ipv4Option::Timestamps),
+        any::<u16>().prop_map(Ipv4Option::RouterAlert),
+        any::<(u16, u16, u16, [u8; 3])>().prop_map(|(level, compartments, handling, control)| {
+            Ipv4Option::Security {
+                level,
+                compartments,
+                handling,
+                control,
+            }
+        }),
+    ];
+    prop_oneof![
+        4 => owned.prop_map(Ipv4OptionSpec::Owned),
+        1 => (any::<u8>(), vec(any::<u8>(), 0..8))
+            .prop_map(|(level, flags)| Ipv4OptionSpec::BasicSecurity(level, flags)),
+        1 => (200..=255_u8, vec(any::<u8>(), 0..12))
+            .prop_map(|(kind, data)| Ipv4OptionSpec::Unknown(kind, data)),
+    ]
+}
+
+fn ipv4_route() -> impl Strategy<Value = Ipv4Route> {
+    (vec(any::<Ipv4Addr>(), 0..=9), any::<u8>())
+        .prop_map(|(addresses, pointer)| Ipv4Route::new(&addresses).unwrap().with_pointer(pointer))
+}
+
+fn ipv4_timestamps() -> impl Strategy<Value = Ipv4Timestamps> {
+    let kind = prop_oneof![
+        Just(Ipv4TimestampsKind::Times),
+        Just(Ipv4TimestampsKind::WithAddresses),
+    ];
+    let made = prop_oneof![
+        (kind, 0..=9_usize).prop_map(|(kind, slots)| Ipv4Timestamps::empty(kind, slots)),
+        vec(any::<Ipv4Addr>(), 0..=4)
+            .prop_map(|addresses| Ipv4Timestamps::prespecified(&addresses).unwrap()),
+    ];
+    (made, any::<(u8, u8)>())
+        .prop_map(|(made, (pointer, overflow))| made.with_pointer(pointer).with_overflow(overflow))
 }
 
 fn upper_spec() -> impl Strategy<Value = UpperSpec> {

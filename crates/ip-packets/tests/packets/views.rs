@@ -29,7 +29,7 @@ fn every_v4_field_is_read_from_its_place() {
         (packet.source(), packet.destination()),
         (SOURCE, DESTINATION)
     );
-    assert_eq!(packet.options(), [0x94, 4, 0, 0]);
+    assert_eq!(packet.options().as_bytes(), [0x94, 4, 0, 0]);
     assert_eq!(packet.payload(), [0xaa, 0xbb]);
 }
 

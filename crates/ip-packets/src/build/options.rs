@@ -1,0 +1,73 @@
+//! The options of IPv4 and TCP as a builder keeps them: as they are on the wire.
+
+use super::{BuildError, padded_to_words};
+use crate::error::Layer;
+use crate::option_frames::MAX_OPTIONS_LEN;
+
+/// Options as they are on the wire, and how much of them did not fit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Options {
+    /// Zero behind the options.
+    bytes: [u8; MAX_OPTIONS_LEN],
+    len: usize,
+    left_out_len: usize,
+}
+
+impl Options {
+    pub(super) const NONE: Self = Self {
+        bytes: [0; MAX_OPTIONS_LEN],
+        len: 0,
+        left_out_len: 0,
+    };
+
+    /// Adds an option of `len` bytes that `write` writes, or else counts it as left out.
+    #[inline]
+    pub(super) fn push(&mut self, len: usize, write: impl FnOnce(&mut [u8]) -> Option<usize>) {
+        match write(&mut self.bytes[self.len..]) {
+            Some(len) => self.len += len,
+            None => self.leave_out(len),
+        }
+    }
+
+    /// Counts `len` bytes as left out.
+    pub(super) const fn leave_out(&mut self, len: usize) {
+        self.left_out_len += len;
+    }
+
+    /// Replaces all by `bytes`.
+    pub(super) fn set(&mut self, bytes: &[u8]) {
+        *self = Self::NONE;
+        self.push(bytes.len(), |room| {
+            room.get_mut(..bytes.len())?.copy_from_slice(bytes);
+            Some(bytes.len())
+        });
+    }
+
+    /// Returns the length with padding, in bytes.
+    #[inline]
+    pub(super) const fn padded_len(&self) -> usize {
+        padded_to_words(self.len)
+    }
+
+    /// Writes the options with their padding to `room`, whose length is that of both.
+    #[inline]
+    pub(super) fn write(&self, room: &mut [u8]) {
+        let (words, _) = room.as_chunks_mut::<4>();
+        for (word, option) in words.iter_mut().zip(self.bytes.as_chunks::<4>().0) {
+            *word = *option;
+        }
+    }
+
+    /// Says whether all of them fit.
+    #[inline]
+    pub(super) const fn check(&self, layer: Layer) -> Result<(), BuildError> {
+        if self.left_out_len > 0 {
+            return Err(BuildError::OptionsTooLong {
+                layer,
+                len: self.len + self.left_out_len,
+                max: MAX_OPTIONS_LEN,
+            });
+        }
+        Ok(())
+    }
+}
