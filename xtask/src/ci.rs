@@ -11,6 +11,7 @@ use std::process::Stdio;
 
 /// Packages whose default features are switched off once, so that both ways compile.
 const WITH_AND_WITHOUT_DEFAULTS: &[&str] = &[
+    "wirecraft-batch-aead",
     "wirecraft-ip-packets",
     "wirecraft-noise-handshake",
     "wirecraft-tunnel",
@@ -20,6 +21,7 @@ const WITH_AND_WITHOUT_DEFAULTS: &[&str] = &[
 const WITHOUT_STD: &[&str] = &[
     "wirecraft-time",
     "wirecraft-wire-format",
+    "wirecraft-batch-aead",
     "wirecraft-noise-handshake",
     "wirecraft-ip-packets",
 ];

@@ -1,0 +1,160 @@
+//! The key, and who does its work.
+
+use core::fmt;
+
+use zeroize::ZeroizeOnDrop;
+
+use crate::batch::{Message, Nonce, OpenError, Received, TAG_LEN};
+use crate::path::Path;
+use crate::single::SingleKey;
+#[cfg(all(feature = "batch", target_arch = "x86_64"))]
+use crate::vector::{CAPACITY, Chunk, VectorKey};
+
+/// A ChaCha20-Poly1305 key, ready to seal and open. Wiped when dropped.
+///
+/// It hands out no nonces: **the same nonce twice under one key gives both packets away**.
+#[derive(ZeroizeOnDrop)]
+pub struct Key {
+    single: SingleKey,
+    #[cfg(all(feature = "batch", target_arch = "x86_64"))]
+    vector: Option<VectorKey>,
+}
+
+impl Key {
+    /// Makes a key that works on batches in the fastest way that the processor has.
+    #[must_use]
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self::with_path(key, Path::detect())
+    }
+
+    /// Makes a key that works on batches by `path`, or [what is there below it](Path::or_below).
+    #[must_use]
+    #[cfg_attr(
+        not(all(feature = "batch", target_arch = "x86_64")),
+        expect(unused_variables, reason = "there is one path")
+    )]
+    pub fn with_path(key: &[u8; 32], path: Path) -> Self {
+        Self {
+            single: SingleKey::new(key),
+            #[cfg(all(feature = "batch", target_arch = "x86_64"))]
+            vector: VectorKey::new(key, path),
+        }
+    }
+
+    /// Encrypts `text` in place and writes the tag over it and `aad` to `tag`.
+    #[inline]
+    pub fn seal(&self, nonce: &Nonce, aad: &[u8], text: &mut [u8], tag: &mut [u8; TAG_LEN]) {
+        self.single.seal(nonce, aad, text, tag);
+    }
+
+    /// Checks `tag` over `text` and `aad`, and decrypts `text` in place.
+    ///
+    /// After an error the content of `text` is unspecified, though never the plaintext.
+    ///
+    /// # Errors
+    /// [`OpenError::WrongTag`].
+    #[inline]
+    pub fn open(
+        &self,
+        nonce: &Nonce,
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), OpenError> {
+        self.single.open(nonce, aad, text, tag)
+    }
+
+    /// Encrypts many packets in place, without associated data, and writes the tag behind each.
+    ///
+    /// # Panics
+    /// If a message is shorter than a tag.
+    #[inline]
+    pub fn seal_batch<M: Message>(&self, batch: &mut [M]) {
+        #[cfg(all(feature = "batch", target_arch = "x86_64"))]
+        if let Some(vector) = &self.vector {
+            for part in batch.chunks_mut(CAPACITY) {
+                self.seal_part(vector, part);
+            }
+            return;
+        }
+        self.seal_each(batch);
+    }
+
+    #[cfg(all(feature = "batch", target_arch = "x86_64"))]
+    fn seal_part<M: Message>(&self, vector: &VectorKey, part: &mut [M]) {
+        if !vector.is_worth_it(part) {
+            return self.seal_each(part);
+        }
+        let mut chunk = Chunk::new();
+        for item in part {
+            assert!(item.bytes().len() >= TAG_LEN, "{NO_ROOM}");
+            chunk.push(item.nonce(), item.bytes());
+        }
+        vector.seal(&mut chunk);
+    }
+
+    fn seal_each<M: Message>(&self, batch: &mut [M]) {
+        for item in batch {
+            let nonce = item.nonce();
+            let (text, tag) = item.bytes().split_last_chunk_mut().expect(NO_ROOM);
+            self.seal(&nonce, &[], text, tag);
+        }
+    }
+
+    /// Checks the tags of many packets without associated data, decrypts those in place whose tag is
+    /// right, and tells each its own result.
+    ///
+    /// A message that does not open holds what it held before, or nothing but zeros: never plaintext.
+    #[inline]
+    pub fn open_batch<R: Received>(&self, batch: &mut [R]) {
+        #[cfg(all(feature = "batch", target_arch = "x86_64"))]
+        if let Some(vector) = &self.vector {
+            for part in batch.chunks_mut(CAPACITY) {
+                self.open_part(vector, part);
+            }
+            return;
+        }
+        self.open_each(batch);
+    }
+
+    #[cfg(all(feature = "batch", target_arch = "x86_64"))]
+    fn open_part<R: Received>(&self, vector: &VectorKey, part: &mut [R]) {
+        if !vector.is_worth_it(part) {
+            return self.open_each(part);
+        }
+        let mut chunk = Chunk::new();
+        for item in part.iter_mut() {
+            chunk.push(item.nonce(), item.bytes());
+        }
+        let is_open = vector.open(&mut chunk);
+        for (item, is_open) in part.iter_mut().zip(is_open) {
+            let is_short = item.bytes().len() < TAG_LEN;
+            item.set_result(match (is_open, is_short) {
+                (true, _) => Ok(()),
+                (false, false) => Err(OpenError::WrongTag),
+                (false, true) => Err(OpenError::TooShort),
+            });
+        }
+    }
+
+    fn open_each<R: Received>(&self, batch: &mut [R]) {
+        for item in batch {
+            let result = self.open_one(item.nonce(), item.bytes());
+            item.set_result(result);
+        }
+    }
+
+    fn open_one(&self, nonce: Nonce, message: &mut [u8]) -> Result<(), OpenError> {
+        let (text, tag) = message.split_last_chunk_mut().ok_or(OpenError::TooShort)?;
+        self.open(&nonce, &[], text, tag)
+    }
+}
+
+/// What a caller of [`Key::seal_batch`] did wrong.
+const NO_ROOM: &str = "a message has room for the tag at its end";
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}

@@ -1,0 +1,147 @@
+//! Batches in vector code.
+//!
+//! A chunk of up to 16 packets is worked on in two passes. ChaCha20 makes 16 blocks of key stream at
+//! a time, a block to a lane, from whichever packets they are; the first blocks are those that hold
+//! the packets' one-time keys:
+//!
+//! ```text
+//! lane   0  1  2  3 | 4  5  6  7  8  9 ..            packet:block, block 0 is the one-time key
+//!       0:0 1:0 2:0 3:0 0:1 0:2 0:3 1:1 2:1 2:2 ..
+//! ```
+//!
+//! Poly1305 has a packet to a lane. Its packets end together, so that the last steps (what is left of
+//! the text, and the lengths) are the same for all; a lane whose packet has not begun adds nothing to
+//! nothing:
+//!
+//! ```text
+//! step   0  1  2  3  4  5
+//! lane 0 a0 a1 a2 a3 a4 len
+//! lane 1 .. .. b0 b1 b2 len
+//! lane 2 .. .. .. .. .. len                          an empty packet
+//! ```
+//!
+//! What is opened is authenticated first; the text of a packet whose tag is wrong stays as it came.
+
+mod avx512;
+mod chunk;
+mod streams;
+
+pub(crate) use avx512::Avx512;
+pub(crate) use chunk::{CAPACITY, Chunk};
+
+use streams::{Jobs, Streams};
+use subtle::ConstantTimeEq;
+use zeroize::ZeroizeOnDrop;
+
+use crate::batch::{Message, TAG_LEN};
+use crate::path::Path;
+
+/// Vector code of one kind; having a value proves that the processor has what it needs.
+pub(crate) trait Engine: Copy {
+    /// Makes the blocks of key stream that `jobs` names.
+    fn streams(self, key: &[u32; 8], chunk: &Chunk<'_>, jobs: &Jobs, streams: &mut Streams);
+
+    /// Adds blocks of key stream, from the one numbered `first` on, to the texts that they belong to.
+    fn add(self, chunk: &mut Chunk<'_>, jobs: &Jobs, first: usize, streams: &Streams);
+
+    /// Does both for one group of blocks.
+    fn encrypt(self, key: &[u32; 8], chunk: &mut Chunk<'_>, jobs: &Jobs, streams: &mut Streams);
+
+    /// Computes the tag of each packet; the one-time keys begin the blocks of `keys`.
+    fn tags(self, chunk: &Chunk<'_>, keys: &Streams) -> [[u8; TAG_LEN]; CAPACITY];
+}
+
+/// From how many packets on AVX-512 is faster than AWS-LC: measured at 64, 256 and 1420 bytes, where
+/// four take half to three quarters of the time, and one takes twice.
+const AVX512_MIN: usize = 4;
+
+/// The vector code in use.
+#[derive(Clone, Copy)]
+enum Kind {
+    Avx512(Avx512),
+}
+
+/// A key for vector code.
+#[derive(ZeroizeOnDrop)]
+pub(crate) struct VectorKey {
+    words: [u32; 8],
+    #[zeroize(skip)]
+    kind: Kind,
+}
+
+impl VectorKey {
+    /// Makes a key for the code of `path` or of one below it, unless that is one packet at a time.
+    pub(crate) fn new(key: &[u8; 32], path: Path) -> Option<Self> {
+        let kind = match path.or_below() {
+            Path::Avx512 => Kind::Avx512(Avx512::detect()?),
+            Path::Avx2 | Path::Single => return None,
+        };
+        let mut words = [0; 8];
+        for (word, bytes) in words.iter_mut().zip(key.as_chunks().0) {
+            *word = u32::from_le_bytes(*bytes);
+        }
+        Some(Self { words, kind })
+    }
+
+    /// Whether vector code is faster for these packets than one after the other.
+    #[inline]
+    pub(crate) fn is_worth_it<M: Message>(&self, part: &[M]) -> bool {
+        match self.kind {
+            Kind::Avx512(_) => part.len() >= AVX512_MIN,
+        }
+    }
+
+    pub(crate) fn seal(&self, chunk: &mut Chunk<'_>) {
+        match self.kind {
+            Kind::Avx512(engine) => seal(engine, &self.words, chunk),
+        }
+    }
+
+    /// Says of each packet whether it was opened.
+    pub(crate) fn open(&self, chunk: &mut Chunk<'_>) -> [bool; CAPACITY] {
+        match self.kind {
+            Kind::Avx512(engine) => open(engine, &self.words, chunk),
+        }
+    }
+}
+
+fn seal(engine: impl Engine, key: &[u32; 8], chunk: &mut Chunk<'_>) {
+    let mut jobs = Jobs::keys(chunk);
+    let (mut keys, mut streams) = (Streams::default(), Streams::default());
+    engine.streams(key, chunk, &jobs, &mut keys);
+    engine.add(chunk, &jobs, chunk.count(), &keys);
+    while jobs.advance(chunk) {
+        engine.encrypt(key, chunk, &jobs, &mut streams);
+    }
+    let tags = engine.tags(chunk, &keys);
+    chunk.write_tags(&tags);
+}
+
+fn open(engine: impl Engine, key: &[u32; 8], chunk: &mut Chunk<'_>) -> [bool; CAPACITY] {
+    let mut jobs = Jobs::keys(chunk);
+    let (mut keys, mut streams) = (Streams::default(), Streams::default());
+    engine.streams(key, chunk, &jobs, &mut keys);
+    let tags = engine.tags(chunk, &keys);
+    let mut is_open = [false; CAPACITY];
+    for (packet, (is_open, tag)) in is_open.iter_mut().zip(&tags).enumerate() {
+        let received = chunk.received_tag(packet);
+        *is_open = received.is_some_and(|it| is_same(it, tag));
+        if !*is_open {
+            chunk.give_up(packet);
+        }
+    }
+    engine.add(chunk, &jobs, chunk.count(), &keys);
+    while jobs.advance(chunk) {
+        engine.encrypt(key, chunk, &jobs, &mut streams);
+    }
+    is_open
+}
+
+/// Whether two tags are equal, in a time that tells nothing else.
+fn is_same(one: &[u8; TAG_LEN], other: &[u8; TAG_LEN]) -> bool {
+    let halves = |tag: &[u8; TAG_LEN]| {
+        let (low, high) = tag.split_at(TAG_LEN / 2);
+        [low, high].map(|half| u64::from_le_bytes(half.try_into().expect("half a tag")))
+    };
+    halves(one).ct_eq(&halves(other)).into()
+}
