@@ -14,8 +14,8 @@ use wirecraft_noise_handshake::{PresharedKey, PrivateKey, PublicKey};
 pub struct DeviceChange {
     /// The private key, if it is to change.
     pub private_key: Option<PrivateKeyChange>,
-    /// Whether peers that are not in `peers` are removed, and those that are lose every setting that
-    /// is not stated. Sessions and greatest timestamps of the latter are kept.
+    /// Whether peers that `peers` does not ensure are removed, and those it does lose every setting
+    /// that is not stated. Sessions, endpoints and greatest timestamps of the latter are kept.
     pub replace_peers: bool,
     /// Changes of peers, done in order.
     pub peers: Vec<PeerChange>,
@@ -97,13 +97,5 @@ impl PeerChange {
             replace_allowed_ips: false,
             allowed_ips: Vec::new(),
         }
-    }
-
-    /// The same change for a peer whose settings are to be no others than those stated.
-    pub(crate) fn fill_in_defaults(&mut self) {
-        self.preshared_key.get_or_insert(PresharedKey::ZERO);
-        self.roaming.get_or_insert_default();
-        self.persistent_keepalive.get_or_insert(Duration::ZERO);
-        self.replace_allowed_ips = true;
     }
 }

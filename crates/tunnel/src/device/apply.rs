@@ -1,13 +1,16 @@
 //! Reconfiguration in place, from a description of the change.
 
+use core::borrow::Borrow;
 use std::collections::HashSet;
 
 use rand_core::CryptoRng;
-use wirecraft_noise_handshake::PublicKey;
+use wirecraft_noise_handshake::{PresharedKey, PublicKey};
 use wirecraft_time::Instant;
 
 use super::Device;
-use crate::change::{AllowedIpChange, DeviceChange, PeerChange, Presence, PrivateKeyChange};
+use crate::change::{
+    AllowedIpChange, DeviceChange, PeerChange, Presence, PrivateKeyChange, Roaming,
+};
 use crate::errors::ConfigureError;
 use crate::peer_id::PeerId;
 
@@ -21,20 +24,28 @@ impl<R: CryptoRng> Device<R> {
     /// # Errors
     /// [`ConfigureError::OwnKey`] if a peer to be added has the device's own public key. That peer is
     /// passed over, as the kernel does; everything else is done all the same.
-    pub fn apply(&mut self, now: Instant, mut change: DeviceChange) -> Result<(), ConfigureError> {
-        // The keys stay where they are until `change` is dropped, which wipes them there.
+    pub fn apply(
+        &mut self,
+        now: Instant,
+        change: impl Borrow<DeviceChange>,
+    ) -> Result<(), ConfigureError> {
+        // Its keys stay where they are, and whoever drops it has them wiped there.
+        let change = change.borrow();
         if let Some(private_key) = &change.private_key {
             self.change_private_key(now, private_key);
         }
         if change.replace_peers {
             self.remove_peers_but(&change.peers);
         }
+        let mut ensured = HashSet::new();
         let mut outcome = Ok(());
-        for peer in &mut change.peers {
-            if change.replace_peers {
-                peer.fill_in_defaults();
-            }
-            let applied = self.apply_to_peer(now, peer);
+        for peer in &change.peers {
+            let extent = if change.replace_peers {
+                Extent::after_removal_of_all(peer, &mut ensured)
+            } else {
+                Extent::AsStated
+            };
+            let applied = self.apply_to_peer(now, peer, extent);
             outcome = outcome.and(applied);
         }
         outcome
@@ -53,7 +64,7 @@ impl<R: CryptoRng> Device<R> {
     fn remove_peers_but(&mut self, kept: &[PeerChange]) {
         let kept: HashSet<PublicKey> = kept
             .iter()
-            .filter(|peer| peer.presence != Presence::Removed)
+            .filter(|peer| peer.presence == Presence::Ensured)
             .map(|peer| peer.public_key)
             .collect();
         let others: Vec<PeerId> = self
@@ -67,9 +78,15 @@ impl<R: CryptoRng> Device<R> {
         }
     }
 
-    fn apply_to_peer(&mut self, now: Instant, change: &PeerChange) -> Result<(), ConfigureError> {
+    fn apply_to_peer(
+        &mut self,
+        now: Instant,
+        change: &PeerChange,
+        extent: Extent,
+    ) -> Result<(), ConfigureError> {
         let known = self.peer_id(&change.public_key);
         let peer = match (change.presence, known) {
+            _ if extent == Extent::Nothing => return Ok(()),
             (Presence::Removed, Some(peer)) => {
                 self.remove_peer(peer);
                 return Ok(());
@@ -78,6 +95,37 @@ impl<R: CryptoRng> Device<R> {
             (Presence::Ensured | Presence::UpdateOnly, Some(peer)) => peer,
             (Presence::Ensured, None) => self.add_peer(change.public_key)?,
         };
+        if extent == Extent::InFull {
+            self.reset(now, peer, change)?;
+        }
+        self.change_peer(now, peer, change)
+    }
+
+    /// Gives a peer the defaults of the settings that `change` does not state.
+    fn reset(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        change: &PeerChange,
+    ) -> Result<(), ConfigureError> {
+        if change.preshared_key.is_none() {
+            self.set_preshared_key(peer, PresharedKey::ZERO)?;
+        }
+        if change.roaming.is_none() {
+            self.set_roaming(peer, Roaming::default())?;
+        }
+        if change.persistent_keepalive.is_none() {
+            self.set_persistent_keepalive(now, peer, None)?;
+        }
+        self.clear_allowed_ips(peer)
+    }
+
+    fn change_peer(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        change: &PeerChange,
+    ) -> Result<(), ConfigureError> {
         if let Some(preshared_key) = &change.preshared_key {
             self.set_preshared_key(peer, preshared_key.clone())?;
         }
@@ -100,5 +148,30 @@ impl<R: CryptoRng> Device<R> {
             self.set_persistent_keepalive(now, peer, Some(interval))?;
         }
         Ok(())
+    }
+}
+
+/// How much of a peer a change concerns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// What it states.
+    AsStated,
+    /// Everything: what it does not state is reset.
+    InFull,
+    /// Nothing.
+    Nothing,
+}
+
+impl Extent {
+    /// What a change comes to after the removal of all peers, though those in `ensured` in the end were
+    /// not removed: the first that ensures a peer makes it anew, and one before it finds none.
+    fn after_removal_of_all(change: &PeerChange, ensured: &mut HashSet<PublicKey>) -> Self {
+        if change.presence != Presence::Ensured && !ensured.contains(&change.public_key) {
+            Self::Nothing
+        } else if ensured.insert(change.public_key) {
+            Self::InFull
+        } else {
+            Self::AsStated
+        }
     }
 }

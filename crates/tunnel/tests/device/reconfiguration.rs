@@ -193,6 +193,77 @@ fn replacing_all_peers_resets_what_is_not_stated() {
 }
 
 #[test]
+fn of_a_peer_that_replaces_all_and_is_named_twice_both_changes_hold() {
+    let mut world = World::pair_with_session();
+    let change = DeviceChange {
+        replace_peers: true,
+        peers: vec![
+            PeerChange {
+                persistent_keepalive: Some(seconds(25)),
+                ..full(&world, BOB)
+            },
+            PeerChange {
+                allowed_ips: vec![add("10.9.0.0/16")],
+                ..change_of(&world, BOB)
+            },
+        ],
+        ..DeviceChange::default()
+    };
+
+    world
+        .change(ALICE, |device, now| device.apply(now, change))
+        .unwrap();
+
+    let status = world.status(ALICE, BOB);
+    assert_eq!(status.persistent_keepalive, Some(seconds(25)));
+    assert_eq!(status.allowed_ips.len(), 2);
+    world.assert_connected(ALICE, BOB);
+    assert_eq!(world.times_sent(ALICE, Kind::Initiation).len(), 1);
+}
+
+#[test]
+fn an_update_finds_no_peer_where_all_are_replaced() {
+    let mut world = World::pair();
+    let change = DeviceChange {
+        replace_peers: true,
+        peers: vec![PeerChange {
+            presence: Presence::UpdateOnly,
+            ..full(&world, BOB)
+        }],
+        ..DeviceChange::default()
+    };
+
+    world
+        .change(ALICE, |device, now| device.apply(now, change))
+        .unwrap();
+
+    assert_eq!(world.device(ALICE).peers().count(), 0);
+}
+
+#[test]
+fn a_peer_removed_and_then_stated_where_all_are_replaced_keeps_its_session() {
+    let mut world = World::pair_with_session();
+    let change = DeviceChange {
+        replace_peers: true,
+        peers: vec![
+            PeerChange {
+                presence: Presence::Removed,
+                ..change_of(&world, BOB)
+            },
+            full(&world, BOB),
+        ],
+        ..DeviceChange::default()
+    };
+
+    world
+        .change(ALICE, |device, now| device.apply(now, change))
+        .unwrap();
+
+    world.assert_connected(ALICE, BOB);
+    assert_eq!(world.times_sent(ALICE, Kind::Initiation).len(), 1);
+}
+
+#[test]
 fn the_greatest_timestamp_outlives_the_replacement_of_all_peers() {
     let mut world = World::pair();
     world.start_handshake(ALICE, BOB);
