@@ -13,7 +13,7 @@ use wirecraft_time::Instant;
 use super::Device;
 use crate::change::Roaming;
 use crate::errors::ConfigureError;
-use crate::peer::Traffic;
+use crate::peer::{Peer, Traffic};
 use crate::peer_id::PeerId;
 
 /// What is known of a peer, as `wg show` prints it.
@@ -59,7 +59,9 @@ impl<R: CryptoRng> Device<R> {
         self.shared.local = local;
     }
 
-    fn private_key(&self) -> Option<&PrivateKey> {
+    /// The private key, if there is one. The caller answers for copies of it.
+    #[must_use]
+    pub fn private_key(&self) -> Option<&PrivateKey> {
         let local = self.shared.local.as_deref();
         local.map(LocalStatic::private_key)
     }
@@ -134,6 +136,12 @@ impl<R: CryptoRng> Device<R> {
             .ok_or(ConfigureError::UnknownPeer)?;
         peer.set_preshared_key(&preshared_key);
         Ok(())
+    }
+
+    /// A peer's preshared key, [`PresharedKey::ZERO`] for none. The caller answers for copies of it.
+    #[must_use]
+    pub fn preshared_key(&self, peer: PeerId) -> Option<&PresharedKey> {
+        self.peers.get(peer).map(Peer::preshared_key)
     }
 
     /// Changes a peer's persistent keepalive interval; switched on, it begins with one at once.

@@ -208,6 +208,10 @@ impl Peer {
         })
     }
 
+    pub(crate) fn preshared_key(&self) -> &PresharedKey {
+        &self.preshared_key
+    }
+
     /// Takes effect on the next handshake.
     pub(crate) fn set_preshared_key(&mut self, preshared_key: &PresharedKey) {
         wipe_stack_after(|| self.preshared_key.clone_from(preshared_key));

@@ -18,6 +18,26 @@ fn a_peer_with_the_devices_own_key_is_refused() {
 }
 
 #[test]
+fn the_keys_that_were_set_can_be_read_back_and_vanish_with_what_they_belong_to() {
+    let mut world = World::pair();
+    let (bob, key) = (world.peer(ALICE, BOB), world.hosts[ALICE].key.clone());
+    let preshared_key = PresharedKey::from_bytes([7; 32]);
+    let device = world.device(ALICE);
+    assert_eq!(device.private_key(), Some(&key));
+    assert_eq!(device.preshared_key(bob), Some(&PresharedKey::ZERO));
+
+    device
+        .set_preshared_key(bob, preshared_key.clone())
+        .unwrap();
+    assert_eq!(device.preshared_key(bob), Some(&preshared_key));
+
+    device.set_private_key(None);
+    device.remove_peer(bob);
+    assert_eq!(device.private_key(), None);
+    assert_eq!(device.preshared_key(bob), None);
+}
+
+#[test]
 fn a_peer_with_the_key_that_becomes_our_own_is_removed() {
     let mut world = World::pair();
     let bob = world.peer(ALICE, BOB);
