@@ -145,9 +145,8 @@ impl<I: Inner> Driver<I> {
                 .set_wall_clock(now, self.clock.since_unix_epoch());
             let mut served = Served {
                 device: &mut self.device,
+                transport: &mut self.transport,
                 now,
-                sockets: self.transport.counters(),
-                local_port: self.transport.local_port(),
                 stop: false,
             };
             command(&mut served);

@@ -2,10 +2,10 @@
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Device, Event};
+use wirecraft_tunnel::{Device, Event, PeerId};
 
 use crate::entropy::SystemEntropy;
-use crate::udp::SocketCounters;
+use crate::udp::{SocketChange, SocketChangeError, SocketCounters, UdpTransport};
 
 /// Something to be done by the driver between two batches.
 pub(crate) type Command = Box<dyn FnOnce(&mut Served<'_>) + Send>;
@@ -13,10 +13,25 @@ pub(crate) type Command = Box<dyn FnOnce(&mut Served<'_>) + Send>;
 /// What a command may act upon.
 pub(crate) struct Served<'a> {
     pub(crate) device: &'a mut Device<SystemEntropy>,
+    pub(crate) transport: &'a mut UdpTransport,
     pub(crate) now: Instant,
-    pub(crate) sockets: SocketCounters,
-    pub(crate) local_port: u16,
     pub(crate) stop: bool,
+}
+
+impl Served<'_> {
+    /// Changes the sockets. The routing table decides afresh which of our addresses peers are spoken to
+    /// from, as it may decide otherwise by the mark.
+    pub(crate) fn change_sockets(&mut self, change: SocketChange) -> Result<(), SocketChangeError> {
+        if change.is_empty() {
+            return Ok(());
+        }
+        self.transport.change(change)?;
+        let peers: Vec<PeerId> = self.device.peers().collect();
+        for peer in peers {
+            self.device.forget_local_address(peer);
+        }
+        Ok(())
+    }
 }
 
 /// The driver has ended.
@@ -59,7 +74,7 @@ impl DriverHandle {
     /// # Errors
     /// [`DriverGone`] if the driver has ended.
     pub async fn socket_counters(&self) -> Result<SocketCounters, DriverGone> {
-        self.serve(|served| served.sockets).await
+        self.serve(|served| served.transport.counters()).await
     }
 
     /// The UDP port that the tunnel receives on.
@@ -67,7 +82,22 @@ impl DriverHandle {
     /// # Errors
     /// [`DriverGone`] if the driver has ended.
     pub async fn local_port(&self) -> Result<u16, DriverGone> {
-        self.serve(|served| served.local_port).await
+        self.serve(|served| served.transport.local_port()).await
+    }
+
+    /// Moves the tunnel to another UDP port, marks its outer packets, or both.
+    ///
+    /// Peers learn of another port by the next message they are sent.
+    ///
+    /// # Errors
+    /// The inner one is [`UdpTransport::change`]'s: nothing has changed. [`DriverGone`] if the driver has
+    /// ended.
+    pub async fn change_sockets(
+        &self,
+        change: SocketChange,
+    ) -> Result<Result<(), SocketChangeError>, DriverGone> {
+        self.serve(move |served| served.change_sockets(change))
+            .await
     }
 
     /// Ends the driver and waits until it has: sockets are closed and keys wiped.
@@ -91,7 +121,7 @@ impl DriverHandle {
         Ok(self.events.upgrade().ok_or(DriverGone)?.subscribe())
     }
 
-    async fn serve<T: Send + 'static>(
+    pub(crate) async fn serve<T: Send + 'static>(
         &self,
         action: impl FnOnce(&mut Served<'_>) -> T + Send + 'static,
     ) -> Result<T, DriverGone> {

@@ -14,4 +14,4 @@ pub use driver::{Driver, DriverConfig};
 pub use entropy::SystemEntropy;
 pub use handle::{DriverGone, DriverHandle};
 pub use inner::Inner;
-pub use udp::{BindError, SocketCounters, UdpTransport};
+pub use udp::{BindError, SocketChange, SocketChangeError, SocketCounters, UdpTransport};

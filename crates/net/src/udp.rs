@@ -1,5 +1,6 @@
 //! One UDP port on both IP versions, a batch at a time.
 
+mod change;
 mod receive;
 mod send;
 
@@ -11,6 +12,7 @@ use rustix::net::sockopt;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
+pub use change::{SocketChange, SocketChangeError};
 pub(crate) use receive::ReceiveBatch;
 pub(crate) use send::LocalAddress;
 
@@ -27,6 +29,8 @@ pub struct UdpTransport {
     /// Which IP version is received on first: they take turns, so that a flood on one leaves room for the other.
     v6_first: bool,
     local_port: u16,
+    /// The mark of what is sent, for the host's policy routing; 0 is none.
+    mark: u32,
     counters: SocketCounters,
 }
 
@@ -95,6 +99,7 @@ impl UdpTransport {
             v6,
             v6_first: false,
             local_port,
+            mark: 0,
             counters: SocketCounters::default(),
         })
     }

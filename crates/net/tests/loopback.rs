@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use wirecraft_net::{
-    Clock, Driver, DriverConfig, DriverHandle, Inner, SystemEntropy, UdpTransport,
+    Clock, Driver, DriverConfig, DriverHandle, Inner, SocketChange, SystemEntropy, UdpTransport,
 };
 use wirecraft_noise_handshake::PrivateKey;
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Arena, Event, PeerId, SendError};
+use wirecraft_tunnel::{Arena, Device, Event, PeerId, SendError};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -206,6 +206,26 @@ async fn both_sides_hear_of_the_session() {
     for events in &mut events {
         while !matches!(in_time(events.recv()).await, Ok(Event::PeerUp { .. })) {}
     }
+}
+
+#[tokio::test]
+async fn packets_cross_after_a_change_of_port_and_the_session_stays() {
+    let (a, mut b) = pair(["10.0.0.1", "10.0.0.2"], "127.0.0.1").await;
+    a.send([a.packet_to(b.address, 1)]);
+    in_time(b.delivered.recv()).await;
+    let any = SocketChange {
+        port: Some(0),
+        mark: None,
+    };
+    for number in 2..20 {
+        a.handle.change_sockets(any).await.unwrap().unwrap();
+        let packet = a.packet_to(b.address, number);
+        a.send([packet.clone()]);
+        assert_eq!(in_time(b.delivered.recv()).await, Some(packet));
+    }
+    assert_ne!(a.handle.local_port().await.unwrap(), a.port);
+    let counters = |device: &mut Device<SystemEntropy>, _| *device.counters();
+    assert_eq!(a.handle.call(counters).await.unwrap().initiations_sent, 1);
 }
 
 #[tokio::test]
