@@ -22,8 +22,8 @@ mod ipv4;
 mod ipv4_options;
 mod ipv6;
 mod lenient;
-mod option_kinds;
 mod option_frames;
+mod option_kinds;
 mod protocol;
 mod quote;
 #[cfg(feature = "alloc")]
@@ -72,6 +72,10 @@ pub use registry::UnknownName;
 pub use rewrite::{IpPacketMut, RewriteError};
 pub use tcp::{TCP_HEADER_LEN, TcpSegment};
 pub use tcp_flags::TcpFlags;
-pub use tcp_options::{SackBlock, SackBlocks, TcpOption, TcpOptions};
+pub use tcp_options::{
+    AccEcn, AccEcnOrder, DataMapping, DataNumber, DecodedTcpOption, DecodedTcpOptions, Mptcp,
+    MptcpJoin, MptcpKeys, SackBlock, SackBlocks, TcpOption, TcpOptionCodec, TcpOptions,
+    UserTimeout,
+};
 pub use traffic_class::{Dscp, Ecn};
 pub use udp::{UDP_HEADER_LEN, UdpDatagram};

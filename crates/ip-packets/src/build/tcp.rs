@@ -6,7 +6,8 @@ use crate::checksum::PseudoHeader;
 use crate::error::Layer;
 use crate::header::IpVersion;
 use crate::tcp::TCP_HEADER_LEN;
-use crate::{Protocol, SackBlock, SackBlocks, TcpFlags, TcpOption};
+use crate::tcp_options::{own_encoded_len, write_own};
+use crate::{Protocol, SackBlock, SackBlocks, TcpFlags, TcpOption, TcpOptionCodec};
 
 const DEFAULT_WINDOW: u16 = 65_535;
 
@@ -160,6 +161,13 @@ impl<P> TcpBuilder<'_, P> {
     pub fn option(mut self, option: TcpOption<'_>) -> Self {
         let options = &mut self.upper.options;
         options.push(option.encoded_len(), |room| option.write(room));
+        self
+    }
+
+    /// Adds an option of the caller's own type.
+    pub fn own_option<'o>(mut self, option: &impl TcpOptionCodec<'o>) -> Self {
+        let options = &mut self.upper.options;
+        options.push(own_encoded_len(option), |room| write_own(option, room));
         self
     }
 

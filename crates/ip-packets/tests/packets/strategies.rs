@@ -1,12 +1,13 @@
 //! Packets as proptest makes them up.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wirecraft_ip_packets::{
-    Dscp, Ecn, IpBuilder, Ipv4Builder, Ipv4Option, Ipv4Route, Ipv4Timestamps, Ipv4TimestampsKind,
-    Protocol, SackBlock, SackBlocks, TcpFlags, TcpOption, v4, v6,
+    AccEcn, AccEcnOrder, DataMapping, DataNumber, Dscp, Ecn, IpBuilder, Ipv4Builder, Ipv4Option,
+    Ipv4Route, Ipv4Timestamps, Ipv4TimestampsKind, Mptcp, MptcpJoin, MptcpKeys, Protocol,
+    SackBlock, SackBlocks, TcpFlags, TcpOption, UserTimeout, v4, v6,
 };
 
 /// The parts of a packet.
@@ -89,6 +90,11 @@ pub(crate) enum OptionSpec {
     SackPermitted,
     Sack(Vec<(u32, u32)>),
     Timestamps(u32, u32),
+    Authentication(u8, u8, Vec<u8>),
+    FastOpen(Vec<u8>),
+    RemoveAddresses(Vec<u8>),
+    Experiment(u8, u16, Vec<u8>),
+    Owned(TcpOption<'static>),
     Unknown(u8, Vec<u8>),
 }
 
@@ -110,6 +116,19 @@ impl OptionSpec {
                 value: *value,
                 echo: *echo,
             },
+            Self::Authentication(key_id, next_key_id, mac) => TcpOption::Authentication {
+                key_id: *key_id,
+                next_key_id: *next_key_id,
+                mac,
+            },
+            Self::FastOpen(cookie) => TcpOption::FastOpen(cookie),
+            Self::RemoveAddresses(ids) => TcpOption::Mptcp(Mptcp::RemoveAddresses(ids)),
+            Self::Experiment(kind, id, data) => TcpOption::Experiment {
+                kind: *kind,
+                id: *id,
+                data,
+            },
+            Self::Owned(option) => *option,
             Self::Unknown(kind, data) => TcpOption::Unknown { kind: *kind, data },
         }
     }
@@ -356,8 +375,120 @@ fn option() -> impl Strategy<Value = OptionSpec> {
         Just(OptionSpec::SackPermitted),
         vec(any::<(u32, u32)>(), 1..=4).prop_map(OptionSpec::Sack),
         any::<(u32, u32)>().prop_map(|(value, echo)| OptionSpec::Timestamps(value, echo)),
-        (9..=255_u8, vec(any::<u8>(), 0..12))
+        any::<(u8, u8, [u8; 12])>().prop_map(|(key, next, mac)| OptionSpec::Authentication(
+            key,
+            next,
+            mac.to_vec()
+        )),
+        vec(any::<u8>(), 0..=16).prop_map(OptionSpec::FastOpen),
+        vec(any::<u8>(), 0..6).prop_map(OptionSpec::RemoveAddresses),
+        (253..=254_u8, any::<u16>(), vec(any::<u8>(), 0..12))
+            .prop_map(|(kind, id, data)| OptionSpec::Experiment(kind, id, data)),
+        owned_option().prop_map(OptionSpec::Owned),
+        mptcp().prop_map(|option| OptionSpec::Owned(TcpOption::Mptcp(option))),
+        (70..=171_u8, vec(any::<u8>(), 0..12))
             .prop_map(|(kind, data)| OptionSpec::Unknown(kind, data)),
+    ]
+}
+
+fn owned_option() -> impl Strategy<Value = TcpOption<'static>> {
+    let order = prop_oneof![Just(AccEcnOrder::Ect0First), Just(AccEcnOrder::Ect1First)];
+    prop_oneof![
+        any::<[u8; 16]>().prop_map(TcpOption::Md5),
+        (0..0x8000_u16).prop_map(|time| TcpOption::UserTimeout(UserTimeout::Seconds(time))),
+        (0..0x8000_u16).prop_map(|time| TcpOption::UserTimeout(UserTimeout::Minutes(time))),
+        (order, vec(any::<u32>(), 0..=3)).prop_map(|(order, counters)| {
+            TcpOption::AccEcn(AccEcn::new(order, &counters).unwrap())
+        }),
+    ]
+}
+
+fn mptcp() -> impl Strategy<Value = Mptcp<'static>> {
+    let number = || {
+        prop_oneof![
+            any::<u32>().prop_map(DataNumber::Short),
+            any::<u64>().prop_map(DataNumber::Long),
+        ]
+    };
+    let mapping = (number(), any::<(u32, u16, Option<u16>)>()).prop_map(
+        |(sequence, (subflow_sequence, len, checksum))| DataMapping {
+            sequence,
+            subflow_sequence,
+            len,
+            checksum,
+        },
+    );
+    let optional = prop::option::of::<BoxedStrategy<_>>;
+    prop_oneof![
+        (0..16_u8, any::<u8>(), mptcp_keys()).prop_map(|(version, flags, keys)| Mptcp::Capable {
+            version,
+            flags,
+            keys,
+        }),
+        mptcp_join().prop_map(Mptcp::Join),
+        (
+            any::<bool>(),
+            prop::option::of(number()),
+            optional(mapping.boxed())
+        )
+            .prop_map(|(is_fin, ack, mapping)| Mptcp::DataSequence {
+                is_fin,
+                ack,
+                mapping,
+            },),
+        any::<(u8, IpAddr, Option<u16>, Option<[u8; 8]>)>().prop_map(
+            |(id, address, port, hmac)| Mptcp::AddAddress {
+                id,
+                address,
+                port,
+                hmac,
+            },
+        ),
+        any::<(bool, Option<u8>)>().prop_map(|(is_backup, address_id)| Mptcp::Priority {
+            is_backup,
+            address_id,
+        }),
+        any::<u64>().prop_map(Mptcp::Fail),
+        any::<u64>().prop_map(Mptcp::FastClose),
+        (0..16_u8, any::<u8>()).prop_map(|(flags, reason)| Mptcp::Reset { flags, reason }),
+    ]
+}
+
+fn mptcp_keys() -> impl Strategy<Value = MptcpKeys> {
+    prop_oneof![
+        Just(MptcpKeys::None),
+        any::<u64>().prop_map(MptcpKeys::Sender),
+        any::<(u64, u64)>().prop_map(|(sender, receiver)| MptcpKeys::Both { sender, receiver }),
+        any::<(u64, u64, u16, Option<u16>)>().prop_map(|(sender, receiver, len, checksum)| {
+            MptcpKeys::WithData {
+                sender,
+                receiver,
+                len,
+                checksum,
+            }
+        }),
+    ]
+}
+
+fn mptcp_join() -> impl Strategy<Value = MptcpJoin> {
+    prop_oneof![
+        any::<(bool, u8, u32, u32)>().prop_map(|(is_backup, address_id, token, nonce)| {
+            MptcpJoin::Syn {
+                is_backup,
+                address_id,
+                token,
+                nonce,
+            }
+        }),
+        any::<(bool, u8, u64, u32)>().prop_map(|(is_backup, address_id, hmac, nonce)| {
+            MptcpJoin::SynAck {
+                is_backup,
+                address_id,
+                hmac,
+                nonce,
+            }
+        }),
+        any::<[u8; 20]>().prop_map(|hmac| MptcpJoin::Ack { hmac }),
     ]
 }
 
