@@ -1,7 +1,6 @@
 //! The bounded lane in which handshake messages wait for their Diffie-Hellman.
 
 use core::net::IpAddr;
-use core::time::Duration;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
@@ -14,15 +13,19 @@ use crate::constants::{
     COOKIE_SECRET_MAX_AGE, MAX_QUEUED_INCOMING_HANDSHAKES, UNDER_LOAD_DURATION,
     UNDER_LOAD_QUEUE_LEN,
 };
+use crate::last_second::LastSecond;
 use crate::peer::Source;
 use crate::rate_limit::RateLimiter;
 
-/// Handshake messages let in within a second without a cookie, before the device is under load.
+/// Handshake messages let in within a second without a cookie.
 ///
 /// Each costs Diffie-Hellman operations for somebody who has proven nothing.
 const UNPROVEN_PER_SECOND_MAX: u32 = 1000;
 
-const UNPROVEN_INTERVAL: Duration = Duration::from_secs(1);
+/// From so many on the device is under load; what is left is for the endpoints of peers alone.
+///
+/// A peer renews its session every 120 s, so there is enough for tens of thousands.
+const UNDER_LOAD_PER_SECOND: u32 = 750;
 
 /// A handshake message whose mac1 has verified.
 pub(crate) enum QueuedMessage {
@@ -59,8 +62,8 @@ pub(crate) struct HandshakeLane {
     known: VecDeque<Queued>,
     unknown: VecDeque<Queued>,
     under_load_until: Instant,
-    unproven: u32,
-    unproven_since: Instant,
+    /// Messages let in without a cookie, from the endpoint of a peer or elsewhere.
+    unproven: LastSecond,
     secret: Option<CookieSecret>,
     secret_made_at: Instant,
     limiter: RateLimiter,
@@ -73,8 +76,7 @@ impl HandshakeLane {
             known: VecDeque::new(),
             unknown: VecDeque::new(),
             under_load_until: Instant::ORIGIN,
-            unproven: 0,
-            unproven_since: Instant::ORIGIN,
+            unproven: LastSecond::default(),
             secret: None,
             secret_made_at: Instant::ORIGIN,
             limiter: RateLimiter::new(),
@@ -110,11 +112,12 @@ impl HandshakeLane {
         entropy: &mut impl CryptoRng,
     ) -> Admission {
         if !self.is_under_load(now) {
-            self.count_unproven(now);
-            return self.room(Origin::Elsewhere);
+            return self.let_in_unproven(now, Origin::Elsewhere);
         }
-        if is_known() && self.known_limiter.allow(now, from.ip()) {
-            return self.room(Origin::KnownEndpoint);
+        // An address is no proof: whoever guesses those of many peers gets no more than the rest.
+        let is_room_for_known = self.unproven.total(now) < UNPROVEN_PER_SECOND_MAX;
+        if is_room_for_known && is_known() && self.known_limiter.allow(now, from.ip()) {
+            return self.let_in_unproven(now, Origin::KnownEndpoint);
         }
         let cookie = self.cookie(now, from, entropy);
         if !shows_cookie(message) || cookie.verify_mac2(message).is_err() {
@@ -124,6 +127,14 @@ impl HandshakeLane {
             return Admission::RateLimited;
         }
         self.room(Origin::Elsewhere)
+    }
+
+    fn let_in_unproven(&mut self, now: Instant, origin: Origin) -> Admission {
+        let admission = self.room(origin);
+        if matches!(admission, Admission::Admitted(_)) {
+            self.unproven.count(now);
+        }
+        admission
     }
 
     fn room(&self, origin: Origin) -> Admission {
@@ -140,20 +151,11 @@ impl HandshakeLane {
 
     /// Whether sources have to prove that they receive at their address; sticky for a second.
     pub(crate) fn is_under_load(&mut self, now: Instant) -> bool {
-        let too_many = self.unproven >= UNPROVEN_PER_SECOND_MAX
-            && now.since(self.unproven_since) < UNPROVEN_INTERVAL;
+        let too_many = self.unproven.total(now) >= UNDER_LOAD_PER_SECOND;
         if self.unknown.len() >= UNDER_LOAD_QUEUE_LEN || too_many {
             self.under_load_until = now + UNDER_LOAD_DURATION;
         }
         now < self.under_load_until
-    }
-
-    fn count_unproven(&mut self, now: Instant) {
-        if now.since(self.unproven_since) >= UNPROVEN_INTERVAL {
-            self.unproven_since = now;
-            self.unproven = 0;
-        }
-        self.unproven += 1;
     }
 
     /// The cookie of a source, under a secret that is made anew every 120 s.
@@ -184,6 +186,7 @@ fn unmapped(source: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use core::net::Ipv4Addr;
+    use core::time::Duration;
 
     use chacha20::ChaCha8Rng;
     use chacha20::rand_core::SeedableRng;
@@ -218,26 +221,96 @@ mod tests {
         assert!(lane_with_waiting(UNDER_LOAD_QUEUE_LEN).is_under_load(NOW));
     }
 
-    #[test]
-    fn at_most_4096_messages_of_known_endpoints_wait() {
+    /// Has sources send 25 messages a second each from `begins` on, and returns when one was let in.
+    fn let_in_of(
+        lane: &mut HandshakeLane,
+        sources: u32,
+        begins: Instant,
+        lasts: Duration,
+        expected: Option<Origin>,
+    ) -> Vec<Instant> {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let mut lane = lane_with_waiting(UNDER_LOAD_QUEUE_LEN);
         let message = Initiation::new(Index::new(0));
-        let mut let_in = 0;
-        for number in 0..1000 {
-            for _ in 0..5 {
-                match lane.admit(NOW, &message, source(number), || true, &mut rng) {
-                    Admission::Admitted(origin) => {
-                        assert_eq!(origin, Origin::KnownEndpoint);
-                        push(&mut lane, source(number), origin);
-                        let_in += 1;
-                    }
-                    refused => assert!(matches!(refused, Admission::Full), "{refused:?}"),
+        let mut let_in = Vec::new();
+        for step in 0..u32::try_from(lasts.as_millis() / 40).expect("a few seconds") {
+            let now = begins + Duration::from_millis(40) * step;
+            for number in 0..sources {
+                let is_known = || expected.is_some();
+                let admission = lane.admit(now, &message, source(number), is_known, &mut rng);
+                if let Admission::Admitted(origin) = admission {
+                    assert!(expected.is_none_or(|expected| origin == expected));
+                    push(lane, source(number), origin);
+                    let_in.push(now);
                 }
             }
         }
+        let_in
+    }
 
-        assert_eq!(let_in, MAX_QUEUED_INCOMING_HANDSHAKES);
+    /// The most of the given times, which ascend, that lie within one second.
+    fn most_within_a_second(times: &[Instant]) -> usize {
+        let within = |first: &Instant| {
+            let ends = *first + Duration::from_secs(1);
+            times
+                .iter()
+                .filter(|at| (first..&ends).contains(at))
+                .count()
+        };
+        times.iter().map(within).max().unwrap_or(0)
+    }
+
+    #[test]
+    fn at_most_4096_messages_of_known_endpoints_wait() {
+        let mut lane = lane_with_waiting(UNDER_LOAD_QUEUE_LEN);
+        let known = Some(Origin::KnownEndpoint);
+        let let_in = let_in_of(&mut lane, 300, NOW, Duration::from_secs(6), known);
+
+        assert_eq!(let_in.len(), MAX_QUEUED_INCOMING_HANDSHAKES);
+    }
+
+    #[test]
+    fn of_all_known_endpoints_together_at_most_1000_messages_are_let_in_within_a_second() {
+        let mut lane = lane_with_waiting(UNDER_LOAD_QUEUE_LEN);
+        let known = Some(Origin::KnownEndpoint);
+        let let_in = let_in_of(&mut lane, 200, NOW, Duration::from_secs(3), known);
+
+        assert_eq!(most_within_a_second(&let_in), 1000);
+    }
+
+    #[test]
+    fn no_second_across_the_boundary_of_two_lets_in_more_than_one_within() {
+        let begins = NOW + Duration::from_millis(900);
+        let mut lane = HandshakeLane::new();
+        let mut let_in = let_in_of(&mut lane, 29, begins, Duration::from_secs(1), None);
+        assert!(let_in.len() < 750, "there is no load yet");
+        while lane.pop().is_some() {}
+        let begins = begins + Duration::from_secs(1);
+        let_in.extend(let_in_of(
+            &mut lane,
+            900,
+            begins,
+            Duration::from_secs(3),
+            None,
+        ));
+
+        assert!(most_within_a_second(&let_in) <= 1000);
+    }
+
+    #[test]
+    fn known_endpoints_are_let_in_while_a_flood_has_used_up_what_there_is_for_all() {
+        let mut lane = HandshakeLane::new();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let message = Initiation::new(Index::new(0));
+        for number in 0..5000 {
+            lane.admit(NOW, &message, source(number), || false, &mut rng);
+        }
+
+        let admission = lane.admit(NOW, &message, source(9999), || true, &mut rng);
+
+        assert!(matches!(
+            admission,
+            Admission::Admitted(Origin::KnownEndpoint)
+        ));
     }
 
     #[test]

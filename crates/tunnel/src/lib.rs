@@ -15,6 +15,7 @@ mod index_table;
 mod keypair;
 mod known_endpoints;
 mod lane;
+mod last_second;
 mod peer;
 mod peer_id;
 mod peers;
