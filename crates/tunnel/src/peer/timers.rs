@@ -3,8 +3,8 @@
 //! ```text
 //!  timer                 set by                                cleared by
 //!  retransmit handshake  initiation sent: 5 s + jitter         session confirmed
-//!  passive keepalive     data received: 10 s                   anything authenticated sent
-//!  new handshake         data sent: 15 s + jitter              anything authenticated received
+//!  passive keepalive     data received: 10 s                   anything authenticated sent, suspend
+//!  new handshake         data sent: 15 s + jitter              anything authenticated received, suspend
 //!  wipe keys             session derived: 540 s                keys wiped at suspend
 //!  persistent keepalive  anything authenticated, either way    interval set to none
 //! ```
@@ -128,9 +128,13 @@ impl Timers {
         self.wipe_keys = Some(now + WIPE_AFTER);
     }
 
-    /// The keys were wiped before their time.
+    /// The keys were wiped before their time, as the machine slept: nothing is owed any more in a session
+    /// that is gone, and the silence of that time says nothing of the peer.
     pub(crate) fn keys_wiped(&mut self) {
         self.wipe_keys = None;
+        self.new_handshake = None;
+        self.passive_keepalive = None;
+        self.another_keepalive = false;
     }
 
     pub(crate) fn session_confirmed(&mut self) {

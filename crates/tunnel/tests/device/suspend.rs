@@ -58,6 +58,30 @@ fn a_responder_that_slept_waits_to_be_called_or_to_have_something_to_say() {
 }
 
 #[test]
+fn a_responder_that_slept_amid_traffic_neither_calls_nor_takes_the_peer_for_lost() {
+    for last_to_speak in [ALICE, BOB] {
+        let mut world = World::pair_with_session();
+        let alice = world.peer(BOB, ALICE);
+        let other = ALICE + BOB - last_to_speak;
+        for (from, to) in [
+            (last_to_speak, other),
+            (other, last_to_speak),
+            (last_to_speak, other),
+            (last_to_speak, other),
+        ] {
+            world.send(from, &packet(from, to, b"before"));
+            world.settle();
+        }
+
+        sleep(&mut world, BOB, seconds(30));
+
+        let lost = Event::ConnectionLost { peer: alice };
+        assert_eq!(world.times_of(BOB, lost), []);
+        assert_eq!(world.times_sent(BOB, Kind::Initiation), []);
+    }
+}
+
+#[test]
 fn a_handshake_under_way_does_not_outlive_a_sleep() {
     let mut world = World::pair();
     world.start_handshake(ALICE, BOB);
