@@ -70,7 +70,7 @@ struct Snapshot {
 
 /// Counters of what was taken or sent. Of the others, those of cookie replies apart, each counts a
 /// refusal.
-const DONE: [&str; 10] = [
+const DONE: [&str; 11] = [
     "packets_received",
     "packets_sent",
     "keepalives_received",
@@ -81,6 +81,7 @@ const DONE: [&str; 10] = [
     "cookie_replies_received",
     "staged",
     "staged_dropped",
+    "events_dropped",
 ];
 
 /// Counters of the answers that anybody may cause.

@@ -43,8 +43,11 @@ counters! {
     cookie_replies_received,
     /// Packets put aside until there is a session.
     staged,
-    /// Packets that were put aside and dropped in the end.
+    /// Packets that were put aside and dropped in the end: for further ones, after 90 s without an
+    /// answer, or with the peer.
     staged_dropped,
+    /// Events that nobody took before 4096 further ones happened.
+    events_dropped,
     /// Cookie replies that were not sent because too much output waits.
     cookie_replies_suppressed,
     /// Datagrams that are no WireGuard message.

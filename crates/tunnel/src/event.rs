@@ -67,11 +67,15 @@ pub(crate) struct EventQueue {
 impl EventQueue {
     const CAPACITY: usize = 4096;
 
-    pub(crate) fn push(&mut self, event: Event) {
-        if self.events.len() == Self::CAPACITY {
+    /// Adds an event; says whether an older one was dropped for it.
+    #[must_use]
+    pub(crate) fn push(&mut self, event: Event) -> bool {
+        let full = self.events.len() == Self::CAPACITY;
+        if full {
             self.events.pop_front();
         }
         self.events.push_back(event);
+        full
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {

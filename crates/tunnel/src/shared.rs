@@ -13,7 +13,7 @@ use crate::allowed_ips::AllowedIps;
 use crate::arena::{DatagramRun, Destination};
 use crate::constants::REKEY_TIMEOUT_JITTER_MAX;
 use crate::counters::Counters;
-use crate::event::EventQueue;
+use crate::event::{Event, EventQueue};
 use crate::index_table::IndexTable;
 use crate::known_endpoints::KnownEndpoints;
 use crate::peer_id::PeerId;
@@ -142,6 +142,11 @@ impl<R: CryptoRng> Shared<R> {
             counters: Counters::default(),
             wall_clock: WallClock::default(),
         }
+    }
+
+    /// Keeps an event for the caller.
+    pub(crate) fn report(&mut self, event: Event) {
+        self.counters.events_dropped += u64::from(self.events.push(event));
     }
 
     pub(crate) fn set_wall_clock(&mut self, now: Instant, since_unix_epoch: Duration) {

@@ -100,7 +100,7 @@ impl<R: CryptoRng> Device<R> {
         self.shared.transmits.pop_front()
     }
 
-    /// Takes the oldest event. Of more than 4096 that wait, the oldest are dropped.
+    /// Takes the oldest event. Of more than 4096 that wait, the oldest are dropped, and counted.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.shared.events.pop()
     }

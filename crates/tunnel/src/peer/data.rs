@@ -132,7 +132,7 @@ impl Peer {
             return;
         }
         shared.counters.keepalives_sent += 1;
-        shared.events.push(Event::KeepaliveSent { peer: self.id });
+        shared.report(Event::KeepaliveSent { peer: self.id });
         self.timers
             .authenticated_sent(now, self.persistent_keepalive);
         self.rekey_on_send(now, shared);
@@ -261,9 +261,7 @@ impl Peer {
             if datagram.bytes.len() == DATA_MIN_LEN {
                 self.traffic.received_len += datagram_len;
                 shared.counters.keepalives_received += 1;
-                shared
-                    .events
-                    .push(Event::KeepaliveReceived { peer: self.id });
+                shared.report(Event::KeepaliveReceived { peer: self.id });
                 continue;
             }
             self.timers.data_received(now);

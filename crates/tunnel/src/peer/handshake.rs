@@ -81,7 +81,7 @@ impl Peer {
             .transmits
             .push_back(Transmit::initiation(destination, &message));
         shared.counters.initiations_sent += 1;
-        shared.events.push(Event::InitiationSent { peer: self.id });
+        shared.report(Event::InitiationSent { peer: self.id });
         self.traffic.sent_len += INITIATION_LEN as u64;
         self.timers
             .authenticated_sent(now, self.persistent_keepalive);
@@ -157,9 +157,7 @@ impl Peer {
         self.newest_timestamp_received = Some(accepted.timestamp);
         self.initiation_accepted_at = Some(now);
         shared.counters.initiations_received += 1;
-        shared
-            .events
-            .push(Event::InitiationReceived { peer: self.id });
+        shared.report(Event::InitiationReceived { peer: self.id });
         self.handshake_verified(now, INITIATION_LEN, source, shared);
         self.begin_session(now, accepted.keypair, shared);
         self.send_response(now, accepted.response, shared);
@@ -266,7 +264,7 @@ impl Peer {
         self.attempt_began_at = None;
         self.late_rekey_started = false;
         self.traffic.last_handshake = Some(shared.unix_time(now));
-        shared.events.push(Event::PeerUp { peer: self.id });
+        shared.report(Event::PeerUp { peer: self.id });
     }
 
     /// Takes in a cookie, to be shown with the next handshake message.

@@ -191,7 +191,7 @@ impl Peer {
             }
         }
         if moved {
-            shared.events.push(Event::EndpointMoved {
+            shared.report(Event::EndpointMoved {
                 peer: self.id,
                 to: remote,
             });
@@ -280,6 +280,7 @@ impl Peer {
         self.forget_where_heard(shared);
         self.keypairs.clear(&mut shared.indices);
         shared.schedule.cancel(self.id, self.scheduled.take());
+        shared.counters.staged_dropped += self.staging.purge() as u64;
         for prefix in self.allowed_ips.drain(..) {
             shared.allowed_ips.remove(prefix);
         }

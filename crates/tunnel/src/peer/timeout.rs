@@ -36,7 +36,7 @@ impl Peer {
         self.drop_attempt(shared);
         shared.counters.staged_dropped += self.staging.purge() as u64;
         self.timers.attempt_given_up(now);
-        shared.events.push(Event::HandshakeFailed { peer: self.id });
+        shared.report(Event::HandshakeFailed { peer: self.id });
     }
 
     fn send_passive_keepalive(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
@@ -47,7 +47,7 @@ impl Peer {
     /// Data was sent and nothing came back: the peer may have lost the session, or moved.
     fn recover_connection(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
         self.forget_local_address();
-        shared.events.push(Event::ConnectionLost { peer: self.id });
+        shared.report(Event::ConnectionLost { peer: self.id });
         self.start_handshake(now, shared);
     }
 
@@ -65,7 +65,7 @@ impl Peer {
             self.keypairs.clear(&mut shared.indices)
         });
         if any {
-            shared.events.push(Event::SessionExpired { peer: self.id });
+            shared.report(Event::SessionExpired { peer: self.id });
         }
     }
 }

@@ -272,3 +272,34 @@ fn a_device_without_keys_or_peers_takes_every_call() {
     assert_eq!(device.poll_transmit(), None);
     assert_eq!(device.poll_event(), None);
 }
+
+#[test]
+fn packets_that_wait_for_a_peer_that_is_removed_are_counted_as_dropped() {
+    let mut world = World::pair();
+    let bob = world.peer(ALICE, BOB);
+    for _ in 0..3 {
+        world.send(ALICE, &packet(ALICE, BOB, b"too late"));
+    }
+
+    world.device(ALICE).remove_peer(bob);
+
+    assert_eq!(world.counters(ALICE).staged_dropped, 3);
+}
+
+#[test]
+fn events_that_nobody_takes_are_dropped_from_the_oldest_on_and_counted() {
+    let mut world = World::pair_with_session();
+    let (now, bob) = (world.now, world.peer(ALICE, BOB));
+    let device = world.device(ALICE);
+    for _ in 0..5000 {
+        // Switched on, it begins with a keepalive.
+        for interval in [None, Some(seconds(25))] {
+            let set = device.set_persistent_keepalive(now, bob, interval);
+            set.expect("the peer is there");
+        }
+    }
+
+    assert_eq!(device.counters().events_dropped, 5000 - 4096);
+    let waiting = core::iter::from_fn(|| device.poll_event()).count();
+    assert_eq!(waiting, 4096);
+}
