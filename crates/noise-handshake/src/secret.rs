@@ -38,7 +38,6 @@ mod tests {
     use zeroize::{Zeroize, ZeroizeOnDrop};
 
     use super::Secret;
-    use crate::aead;
     use crate::handshake::SymmetricState;
 
     const fn is_wiped<T: ZeroizeOnDrop>() {}
@@ -47,7 +46,7 @@ mod tests {
     const _: () = {
         is_wiped::<Secret>();
         is_wiped::<SymmetricState>();
-        is_wiped::<aead::AeadKey>();
+        is_wiped::<wirecraft_batch_aead::Key>();
     };
 
     #[test]

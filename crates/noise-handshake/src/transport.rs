@@ -1,24 +1,14 @@
 //! The keys of a session and the AEAD of transport data, one packet or a batch at a time.
 //!
-//! Which implementation does the work is decided here and nowhere else: AWS-LC with the feature
-//! `aws-lc`, otherwise the one in Rust that handshakes use.
+//! `wirecraft-batch-aead` does the work: with vector code where a batch makes that worth while.
 //!
 //! Source: WireGuard whitepaper §5.4.5, §5.4.6.
 
-#[cfg(feature = "aws-lc")]
-pub(crate) mod aws_lc;
-#[cfg(all(test, feature = "aws-lc"))]
-mod differential;
-
 use core::fmt;
 
+use wirecraft_batch_aead::{self as batch_aead, Key, Nonce};
 use wirecraft_wire_format::Counter;
 use zeroize::ZeroizeOnDrop;
-
-#[cfg(not(feature = "aws-lc"))]
-use crate::aead::AeadKey;
-#[cfg(feature = "aws-lc")]
-use aws_lc::AeadKey;
 
 use crate::secret::Secret;
 
@@ -34,8 +24,8 @@ pub struct TransportKeys {
 impl TransportKeys {
     pub(crate) fn new(sealing: &Secret, opening: &Secret) -> Self {
         Self {
-            sealing: SealingKey(AeadKey::new(sealing.as_bytes())),
-            opening: OpeningKey(AeadKey::new(opening.as_bytes())),
+            sealing: SealingKey(Key::new(sealing.as_bytes())),
+            opening: OpeningKey(Key::new(opening.as_bytes())),
         }
     }
 }
@@ -48,7 +38,7 @@ impl ZeroizeOnDrop for TransportKeys {}
 /// It holds no counter, so it can be used from several threads. Whoever seals hands out the
 /// counters: **the same counter twice under one key gives both packets away**.
 #[derive(ZeroizeOnDrop)]
-pub struct SealingKey(AeadKey);
+pub struct SealingKey(Key);
 
 impl SealingKey {
     /// Encrypts a packet in place and writes its tag behind it.
@@ -71,9 +61,7 @@ impl SealingKey {
     /// If a message is shorter than a tag.
     #[inline]
     pub fn seal_batch(&self, batch: &mut [Seal<'_>]) {
-        for item in batch {
-            self.seal(item.counter, item.message);
-        }
+        self.0.seal_batch(batch);
     }
 }
 
@@ -92,11 +80,23 @@ pub struct Seal<'a> {
     pub message: &'a mut [u8],
 }
 
+impl batch_aead::Message for Seal<'_> {
+    #[inline]
+    fn nonce(&self) -> Nonce {
+        nonce(self.counter)
+    }
+
+    #[inline]
+    fn bytes(&mut self) -> &mut [u8] {
+        self.message
+    }
+}
+
 /// The key of one direction, on the receiving side.
 ///
 /// It keeps no record of counters: after a packet was opened, the caller asks its replay window.
 #[derive(ZeroizeOnDrop)]
-pub struct OpeningKey(AeadKey);
+pub struct OpeningKey(Key);
 
 impl OpeningKey {
     /// Checks the tag of a packet and decrypts it in place.
@@ -117,9 +117,7 @@ impl OpeningKey {
     /// Opens many packets, each as [`open`](Self::open) does, and tells each its own result.
     #[inline]
     pub fn open_batch(&self, batch: &mut [Open<'_>]) {
-        for item in batch {
-            item.result = self.open(item.counter, item.message);
-        }
+        self.0.open_batch(batch);
     }
 }
 
@@ -153,6 +151,28 @@ impl<'a> Open<'a> {
     }
 }
 
+impl batch_aead::Message for Open<'_> {
+    #[inline]
+    fn nonce(&self) -> Nonce {
+        nonce(self.counter)
+    }
+
+    #[inline]
+    fn bytes(&mut self) -> &mut [u8] {
+        self.message
+    }
+}
+
+impl batch_aead::Received for Open<'_> {
+    #[inline]
+    fn set_result(&mut self, result: Result<(), batch_aead::OpenError>) {
+        self.result = result.map_err(|error| match error {
+            batch_aead::OpenError::TooShort => OpenError::TooShort,
+            batch_aead::OpenError::WrongTag | _ => OpenError::WrongTag,
+        });
+    }
+}
+
 /// Why transport data does not open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -167,7 +187,7 @@ pub enum OpenError {
 
 /// The nonce of transport data: four zero bytes and the counter, little-endian.
 #[inline]
-fn nonce(counter: Counter) -> [u8; 12] {
+fn nonce(counter: Counter) -> Nonce {
     let [nonce @ .., _, _, _, _] = (u128::from(counter.value()) << 32).to_le_bytes();
     nonce
 }

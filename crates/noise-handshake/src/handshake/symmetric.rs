@@ -5,7 +5,7 @@
 use wirecraft_wire_format::TAG_LEN;
 use zeroize::ZeroizeOnDrop;
 
-use crate::aead::{AeadKey, WrongTag};
+use crate::aead::{WrongTag, open_field, seal_field};
 use crate::kdf::{hash, hash_into, kdf};
 use crate::keys::{PresharedKey, PublicKey};
 use crate::secret::Secret;
@@ -31,9 +31,6 @@ const INITIAL_HASH: [u8; 32] = [
     0x22, 0x11, 0xb3, 0x61, 0x08, 0x1a, 0xc5, 0x66, 0x69, 0x12, 0x43, 0xdb, 0x45, 0x8a, 0xd5, 0x32,
     0x2d, 0x9c, 0x6c, 0x66, 0x22, 0x93, 0xe8, 0xb7, 0x0e, 0xe1, 0x9c, 0x65, 0xba, 0x07, 0x9e, 0xf3,
 ];
-
-/// Every key of the handshake seals one message, so its nonce is zero.
-const NONCE: [u8; 12] = [0; 12];
 
 /// The handshake hash with which an initiation to the owner of `responder` starts.
 pub(crate) fn initial_hash(responder: &PublicKey) -> [u8; 32] {
@@ -99,7 +96,7 @@ impl SymmetricState {
             .split_last_chunk_mut()
             .expect("SEALED_LEN includes the tag");
         text.copy_from_slice(field);
-        AeadKey::new(key.as_bytes()).seal(&NONCE, self.hash.as_bytes(), text, tag);
+        seal_field(key.as_bytes(), self.hash.as_bytes(), text, tag);
         self.mix_hash(&sealed);
         sealed
     }
@@ -116,7 +113,7 @@ impl SymmetricState {
             .expect("SEALED_LEN includes the tag");
         let mut field = [0; LEN];
         field.copy_from_slice(text);
-        AeadKey::new(key.as_bytes()).open(&NONCE, self.hash.as_bytes(), &mut field, tag)?;
+        open_field(key.as_bytes(), self.hash.as_bytes(), &mut field, tag)?;
         self.mix_hash(sealed);
         Ok(field)
     }

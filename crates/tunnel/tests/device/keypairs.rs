@@ -178,7 +178,7 @@ fn what_comes_late_under_the_old_key_does_not_bring_it_back() {
 fn receiver_index(world: &mut World) -> u32 {
     world.send(ALICE, &packet(ALICE, BOB, b"which keypair?"));
     let sealed = world.intercept_one();
-    world.deliver(&sealed).unwrap();
+    world.deliver(&sealed).expect("both sides have the keypair");
     sealed.word(4)
 }
 
