@@ -145,6 +145,17 @@ mod tests {
     }
 
     #[test]
+    fn a_v4_address_and_a_v6_prefix_of_the_same_bits_have_buckets_of_their_own() {
+        let mut limiter = RateLimiter::new();
+        let from_both = ["0.0.0.0", "::2"].map(|source| source.parse().unwrap());
+        for source in from_both {
+            for _ in 0..PACKETS_BURSTABLE {
+                assert!(limiter.allow(at(0), source), "{source}");
+            }
+        }
+    }
+
+    #[test]
     fn the_table_of_sources_is_bounded_and_empties_itself() {
         let mut limiter = RateLimiter::new();
         for number in 0..20_000u32 {

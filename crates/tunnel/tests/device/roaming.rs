@@ -138,6 +138,21 @@ fn answers_leave_from_the_address_at_which_the_peer_reached_us() {
 }
 
 #[test]
+fn answers_follow_a_peer_that_reaches_us_at_another_of_our_addresses() {
+    let mut world = World::pair_with_session();
+    let other = socket(ELSEWHERE);
+    world.send(ALICE, &packet(ALICE, BOB, b"to another address"));
+    let mut data = world.intercept_one();
+    data.to = other;
+    world.hosts[BOB].address = other;
+
+    world.deliver(&data).unwrap();
+
+    world.send(BOB, &packet(BOB, ALICE, b"answer"));
+    assert_eq!(world.intercept_one().pinned, Some(other.ip()));
+}
+
+#[test]
 fn the_local_address_is_forgotten_when_asked_and_when_the_peer_is_silent() {
     let mut world = World::pair_with_session();
     let alice = world.peer(BOB, ALICE);

@@ -202,6 +202,18 @@ fn a_persistent_keepalive_is_sent_at_once_when_switched_on_and_then_at_its_inter
 }
 
 #[test]
+fn a_changed_interval_of_the_persistent_keepalive_counts_from_the_change() {
+    let mut world = World::pair_with_session();
+    set_persistent_keepalive(&mut world, BOB, ALICE, seconds(25));
+    world.advance(seconds(10));
+
+    set_persistent_keepalive(&mut world, BOB, ALICE, seconds(40));
+    world.advance(seconds(60));
+
+    assert_eq!(world.times_sent(BOB, Kind::Keepalive), [0, 50].map(seconds));
+}
+
+#[test]
 fn a_persistent_keepalive_without_a_session_makes_one() {
     let mut world = World::pair();
 
