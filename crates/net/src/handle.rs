@@ -40,7 +40,7 @@ impl Served<'_> {
 pub struct DriverGone;
 
 /// A way to a running driver; may be cloned.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct DriverHandle {
     commands: mpsc::Sender<Command>,
     events: broadcast::WeakSender<Event>,
@@ -111,6 +111,11 @@ impl DriverHandle {
         self.serve(|served| served.stop = true).await?;
         self.commands.closed().await;
         Ok(())
+    }
+
+    /// Waits until the driver has ended.
+    pub async fn ended(&self) {
+        self.commands.closed().await;
     }
 
     /// The device's events from here on; who reads too slowly misses the oldest.

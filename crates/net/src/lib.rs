@@ -7,6 +7,8 @@ mod driver;
 mod entropy;
 mod handle;
 mod inner;
+#[cfg(unix)]
+pub mod uapi;
 mod udp;
 
 pub use clock::Clock;
