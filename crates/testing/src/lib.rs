@@ -26,5 +26,5 @@ pub use scenario::{
     Attachment, Cut, Cycle, Fault, FaultKind, Flow, Pattern, Scenario, Topology, TunnelPlan,
 };
 pub use simulation::{Outcome, simulate};
-pub use tally::Tally;
+pub use tally::{Reconnections, Tally};
 pub use trace::Recorder;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use chacha20::ChaCha8Rng;
 use wirecraft_noise_handshake::{PresharedKey, PrivateKey, PublicKey};
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Arena, Device, PeerId};
+use wirecraft_tunnel::{Arena, Device, PeerId, PeerStatus};
 
 use crate::dice::{Dice, Purpose};
 use crate::link::Flight;
@@ -196,6 +196,12 @@ impl Node {
     pub(crate) fn node_of(&self, peer: PeerId, secrets: &Secrets) -> Option<usize> {
         let is_it = |key: &PublicKey| self.device.peer_id(key) == Some(peer);
         secrets.public.iter().position(is_it)
+    }
+
+    /// What the device knows of a peer.
+    pub(crate) fn status_of(&self, now: Instant, peer: &PublicKey) -> Option<PeerStatus> {
+        let peer = self.device.peer_id(peer)?;
+        self.device.peer_status(self.clock(now), peer)
     }
 
     /// What the device holds.

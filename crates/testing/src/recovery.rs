@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 use wirecraft_time::Instant;
 use wirecraft_tunnel::{KEEPALIVE_TIMEOUT, REKEY_TIMEOUT, REKEY_TIMEOUT_JITTER_MAX};
 
+use crate::link::Loss;
 use crate::observer::Violation;
 use crate::payload::Label;
-use crate::scenario::{Attachment, Cycle, Scenario};
+use crate::scenario::{Attachment, Cycle, Fault, FaultKind, Flow, Scenario};
 use crate::tally::Tally;
 
 /// The time in which a flow is to deliver something after trouble.
 pub(crate) const RECONNECT_WITHIN: Duration = Duration::from_secs(60);
 
-/// Flows that send more seldom than this are not counted.
+/// Flows that send more seldom than this are not counted: where much is lost, 60 s are too few packets.
 const COUNTED_INTERVAL_MAX: Duration = Duration::from_secs(5);
 
 /// After it delivered something, a flow has this long until it must not lose anything any more.
@@ -25,6 +26,18 @@ const SETTLES_WITHIN: Duration = Duration::from_secs(20);
 /// Without a session a packet waits until an initiation may be sent.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 
+/// A node that moved and speaks at least so often is found again in time where much is lost, too.
+const HEARD_INTERVAL_MAX: Duration = Duration::from_secs(5);
+
+/// What the sender of a flow has of its receiver when a calm begins.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Acquaintance {
+    /// Whether it knows where the receiver is.
+    pub(crate) knows_address: bool,
+    /// Whether it has a session to be spoken to in.
+    pub(crate) has_session: bool,
+}
+
 /// A flow in a calm.
 pub(crate) struct Watch {
     flow: usize,
@@ -33,6 +46,7 @@ pub(crate) struct Watch {
     calm_began_at: Duration,
     calm_ends_at: Duration,
     is_lossless: bool,
+    loses_30_percent: bool,
     /// The longest that it may take on a lossless path.
     most: Duration,
     first_offered_at: Option<Instant>,
@@ -44,19 +58,23 @@ pub(crate) struct Watch {
 impl Watch {
     /// Begins to watch a flow.
     ///
-    /// It has to deliver something in time if its receiver keeps its address: a peer that moved is found
-    /// again only when it speaks.
-    pub(crate) fn begin(scenario: &Scenario, cycle: &Cycle, flow: usize) -> Self {
-        let plan = scenario.flows[flow];
-        let interval = plan.pattern.interval();
-        let is_findable = scenario.nodes[plan.to] == Attachment::Fixed;
+    /// It has to deliver something in time if its sender can know where its receiver is.
+    pub(crate) fn begin(
+        scenario: &Scenario,
+        cycle: &Cycle,
+        flow: usize,
+        acquaintance: Acquaintance,
+    ) -> Self {
+        let interval = scenario.flows[flow].pattern.interval();
+        let found_after = found_after(scenario, cycle, flow, acquaintance);
         Self {
             flow,
-            is_counted: is_findable && interval <= COUNTED_INTERVAL_MAX,
+            is_counted: found_after.is_some() && interval <= COUNTED_INTERVAL_MAX,
             calm_began_at: cycle.heals,
             calm_ends_at: cycle.ends,
             is_lossless: cycle.calm.is_lossless(),
-            most: recovery_time(scenario, cycle, interval),
+            loses_30_percent: cycle.calm.loss == Loss::Uniform(0.3),
+            most: recovery_time(scenario, cycle, interval) + found_after.unwrap_or_default(),
             first_offered_at: None,
             delivered_at: None,
             awaited: BTreeMap::new(),
@@ -99,10 +117,15 @@ impl Watch {
             return Ok(());
         }
         let after = now.since(first);
-        let in_time = after <= RECONNECT_WITHIN;
-        tally.reconnected += u64::from(in_time);
-        tally.late += u64::from(!in_time);
+        self.count(after <= RECONNECT_WITHIN, tally);
         self.judge(after, tally)
+    }
+
+    fn count(&self, in_time: bool, tally: &mut Tally) {
+        tally.reconnections.count(in_time);
+        if self.loses_30_percent {
+            tally.at_30_percent.count(in_time);
+        }
     }
 
     /// Expects none of the packets any more that were offered so far.
@@ -117,7 +140,9 @@ impl Watch {
             (self.delivered_at, self.first_offered_at, self.is_counted)
         {
             let after = now.since(first);
-            tally.late += u64::from(after > RECONNECT_WITHIN);
+            if after > RECONNECT_WITHIN {
+                self.count(false, tally);
+            }
             self.judge(after, tally)?;
         }
         match self.awaited.first_key_value() {
@@ -143,7 +168,34 @@ impl Watch {
     }
 }
 
-/// The longest that a flow may take to deliver something on a path that loses nothing.
+/// How long it takes at most until the sender of a flow knows where its receiver is; `None` if nothing
+/// says that it ever does.
+///
+/// A node that moved is found when it speaks: with a persistent keepalive it does, and is understood as
+/// long as the sender has the session. One that stayed is where it was, if the sender knows that.
+fn found_after(
+    scenario: &Scenario,
+    cycle: &Cycle,
+    flow: usize,
+    acquaintance: Acquaintance,
+) -> Option<Duration> {
+    let Flow { from, to, .. } = scenario.flows[flow];
+    if scenario.nodes[to] == Attachment::Fixed {
+        return Some(Duration::ZERO);
+    }
+    let is_move = |fault: &Fault| fault.node == to && fault.kind == FaultKind::Rebind;
+    if acquaintance.knows_address && !cycle.faults.iter().any(is_move) {
+        return Some(Duration::ZERO);
+    }
+    let tunnel = scenario.tunnel(from, to)?;
+    let keepalive = tunnel.keepalive[usize::from(to > from)]?;
+    let is_often_enough = cycle.calm.is_lossless() || keepalive <= HEARD_INTERVAL_MAX;
+    // The first keepalive may find that a handshake is due, and the next one that it may begin.
+    (acquaintance.has_session && is_often_enough).then_some(keepalive * 2)
+}
+
+/// The longest that a flow may take to deliver something on a path that loses nothing, and to a node
+/// whose address is known.
 ///
 /// The sender may have a session that its peer lost. It learns that 15 s and jitter after the first
 /// packet without an answer (whitepaper §6.5); a handshake message just before delays the initiation by
@@ -160,7 +212,8 @@ fn recovery_time(scenario: &Scenario, cycle: &Cycle, interval: Duration) -> Dura
 mod tests {
     use super::*;
     use crate::link::Quality;
-    use crate::scenario::{Flow, Pattern, Topology};
+    use crate::scenario::{Pattern, Topology, TunnelPlan};
+    use crate::tally::Reconnections;
 
     const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -172,7 +225,11 @@ mod tests {
             outer_v6: false,
             latency: Duration::ZERO,
             nodes: vec![Attachment::Fixed, to],
-            tunnels: Vec::new(),
+            tunnels: vec![TunnelPlan {
+                ends: [0, 1],
+                preshared_key: false,
+                keepalive: [None, None],
+            }],
             flows: vec![Flow {
                 from: 0,
                 to: 1,
@@ -191,7 +248,11 @@ mod tests {
 
     fn watch(calm: Quality) -> Watch {
         let scenario = scenario(Attachment::Fixed, INTERVAL, calm);
-        Watch::begin(&scenario, &scenario.cycles[0], 0)
+        begin(&scenario, Acquaintance::default())
+    }
+
+    fn begin(scenario: &Scenario, acquaintance: Acquaintance) -> Watch {
+        Watch::begin(scenario, &scenario.cycles[0], 0, acquaintance)
     }
 
     fn at(seconds: u64) -> Instant {
@@ -212,20 +273,53 @@ mod tests {
 
     fn lossy() -> Quality {
         Quality {
-            loss: crate::link::Loss::Uniform(0.3),
+            loss: Loss::Uniform(0.3),
             ..Quality::CLEAN
         }
     }
 
+    const KNOWN: Acquaintance = Acquaintance {
+        knows_address: true,
+        has_session: true,
+    };
+
     #[test]
-    fn a_flow_to_a_node_that_moves_or_that_sends_seldom_is_not_counted() {
-        let is_counted = |to, interval| {
+    fn a_flow_that_sends_seldom_or_to_a_node_that_is_nowhere_known_is_not_counted() {
+        let is_counted = |to, interval, acquaintance| {
             let scenario = scenario(to, interval, Quality::CLEAN);
-            Watch::begin(&scenario, &scenario.cycles[0], 0).is_counted()
+            begin(&scenario, acquaintance).is_counted()
         };
-        assert!(is_counted(Attachment::Fixed, INTERVAL));
-        assert!(!is_counted(Attachment::Nat, INTERVAL));
-        assert!(!is_counted(Attachment::Fixed, INTERVAL * 6));
+        let stranger = Acquaintance::default();
+        assert!(is_counted(Attachment::Fixed, INTERVAL, stranger));
+        assert!(is_counted(Attachment::Nat, INTERVAL, KNOWN));
+        assert!(!is_counted(Attachment::Nat, INTERVAL, stranger));
+        assert!(!is_counted(Attachment::Fixed, INTERVAL * 6, KNOWN));
+    }
+
+    #[test]
+    fn a_flow_to_a_node_that_moved_is_counted_if_that_speaks_in_a_session_by_itself() {
+        let most = |keepalive, acquaintance, calm| {
+            let mut scenario = scenario(Attachment::Roaming, INTERVAL, calm);
+            scenario.tunnels[0].keepalive[1] = keepalive;
+            scenario.cycles[0].faults.push(Fault {
+                at: Duration::from_secs(50),
+                node: 1,
+                kind: FaultKind::Rebind,
+            });
+            let watch = begin(&scenario, acquaintance);
+            watch.is_counted().then_some(watch.most)
+        };
+        let [often, seldom] = [5, 25].map(|interval| Some(Duration::from_secs(interval)));
+        let forgotten = Acquaintance {
+            has_session: false,
+            ..KNOWN
+        };
+
+        assert_eq!(most(None, KNOWN, Quality::CLEAN), None);
+        assert_eq!(most(often, forgotten, Quality::CLEAN), None);
+        assert_eq!(most(seldom, KNOWN, lossy()), None);
+        assert!(most(often, KNOWN, lossy()).is_some());
+        assert!(most(seldom, KNOWN, Quality::CLEAN) > most(often, KNOWN, Quality::CLEAN));
     }
 
     #[test]
@@ -233,7 +327,20 @@ mod tests {
         let (mut watch, mut tally) = (watch(lossy()), Tally::default());
         watch.offered(at(101), &label(101));
         assert_eq!(watch.delivered(at(162), &label(101), &mut tally), Ok(()));
-        assert_eq!((tally.reconnected, tally.late), (0, 1));
+        let late = Reconnections {
+            in_time: 0,
+            late: 1,
+        };
+        assert_eq!((tally.reconnections, tally.at_30_percent), (late, late));
+    }
+
+    #[test]
+    fn flows_on_a_path_that_loses_less_are_not_among_those_where_30_percent_are_lost() {
+        let (mut watch, mut tally) = (watch(Quality::CLEAN), Tally::default());
+        watch.offered(at(101), &label(101));
+        watch.delivered(at(102), &label(101), &mut tally).unwrap();
+        assert_eq!(tally.reconnections.in_time, 1);
+        assert_eq!(tally.at_30_percent.total(), 0);
     }
 
     #[test]
@@ -242,7 +349,7 @@ mod tests {
         let mut lossy = watch(lossy());
         lossy.offered(at(101), &label(101));
         assert_eq!(lossy.end(at(300), &mut tally), Ok(()));
-        assert_eq!((tally.reconnected, tally.late), (0, 1));
+        assert_eq!(tally.reconnections.late, 1);
         let mut clean = watch(Quality::CLEAN);
         clean.offered(at(101), &label(101));
         let ended = clean.end(at(300), &mut tally);
@@ -254,7 +361,7 @@ mod tests {
         let (mut watch, mut tally) = (watch(Quality::CLEAN), Tally::default());
         watch.offered(at(101), &label(101));
         assert_eq!(watch.delivered(at(102), &label(99), &mut tally), Ok(()));
-        assert_eq!(tally.reconnected, 0);
+        assert_eq!(tally.reconnections.total(), 0);
     }
 
     #[test]

@@ -37,14 +37,54 @@ pub struct Tally {
     pub replays: u64,
     /// Cookie replies.
     pub cookie_replies: u64,
-    /// Flows that delivered a packet within 60 s of healing.
-    pub reconnected: u64,
-    /// Flows that did not.
-    pub late: u64,
+    /// Flows after trouble, in calms of all sorts.
+    pub reconnections: Reconnections,
+    /// Those of them in calms that lose 30 %.
+    pub at_30_percent: Reconnections,
     /// Flows whose sender is shut out, as its wall clock was set back and it forgot.
     pub shut_out: u64,
     /// The longest that a flow took on a clean path.
     pub slowest_on_clean_path: Duration,
+}
+
+/// How flows came back after trouble.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Reconnections {
+    /// Flows that delivered a packet within 60 s of the first one that was offered in the calm.
+    pub in_time: u64,
+    /// Flows that did not.
+    pub late: u64,
+}
+
+impl Reconnections {
+    /// Counts a flow.
+    pub fn count(&mut self, in_time: bool) {
+        self.in_time += u64::from(in_time);
+        self.late += u64::from(!in_time);
+    }
+
+    /// How many flows were counted.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.in_time + self.late
+    }
+
+    /// The share of flows that were in time; one if there were none.
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        if self.total() == 0 {
+            return 1.0;
+        }
+        float(self.in_time) / float(self.total())
+    }
+}
+
+impl fmt::Display for Reconnections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = self.share() * 100.0;
+        let (in_time, total) = (self.in_time, self.total());
+        write!(f, "{percent:>11.2} % within 60 s: {in_time} of {total}")
+    }
 }
 
 impl Tally {
@@ -61,7 +101,7 @@ impl Tally {
         }
     }
 
-    fn counts_mut(&mut self) -> [&mut u64; 17] {
+    fn counts_mut(&mut self) -> [&mut u64; 19] {
         [
             &mut self.runs,
             &mut self.datagrams_sent,
@@ -77,8 +117,10 @@ impl Tally {
             &mut self.partitions,
             &mut self.replays,
             &mut self.cookie_replies,
-            &mut self.reconnected,
-            &mut self.late,
+            &mut self.reconnections.in_time,
+            &mut self.reconnections.late,
+            &mut self.at_30_percent.in_time,
+            &mut self.at_30_percent.late,
             &mut self.shut_out,
         ]
     }
@@ -87,16 +129,6 @@ impl Tally {
     #[must_use]
     pub fn hours(&self) -> f64 {
         self.simulated.as_secs_f64() / 3600.0
-    }
-
-    /// The share of flows that delivered a packet within 60 s of healing; one if there were none.
-    #[must_use]
-    pub fn reconnected_share(&self) -> f64 {
-        let counted = self.reconnected + self.late;
-        if counted == 0 {
-            return 1.0;
-        }
-        float(self.reconnected) / float(counted)
     }
 }
 
@@ -133,12 +165,10 @@ impl fmt::Display for Tally {
         }
         writeln!(
             f,
-            "reconnected      {:>11.2} % within 60 s: {} of {}, and {} shut out by their clock",
-            self.reconnected_share() * 100.0,
-            self.reconnected,
-            self.reconnected + self.late,
-            self.shut_out
+            "reconnected      {}, and {} shut out by their clock",
+            self.reconnections, self.shut_out
         )?;
+        writeln!(f, "at 30 % loss     {}", self.at_30_percent)?;
         write!(
             f,
             "on a clean path  {:>11.1} s at most",

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Datagram, DeadlineReason, Destination, Event};
+use wirecraft_tunnel::{Datagram, DeadlineReason, Destination, Event, PeerStatus};
 use wirecraft_wire_format::COOKIE_REPLY_LEN;
 
 use crate::agenda::Agenda;
@@ -15,7 +15,7 @@ use crate::link::{Fate, Flight, HeldKey, Link};
 use crate::node::{Node, Secrets, State};
 use crate::observer::{Observer, Violation};
 use crate::payload::Label;
-use crate::recovery::Watch;
+use crate::recovery::{Acquaintance, Watch};
 use crate::scenario::{Cut, Scenario};
 use crate::tally::Tally;
 use crate::trace::Recorder;
@@ -213,10 +213,21 @@ impl<'a> World<'a> {
         for flow in 0..self.scenario.flows.len() {
             let plan = self.scenario.flows[flow];
             let wall_clock = self.nodes[plan.from].wall_clock(self.now);
-            let watch = Watch::begin(self.scenario, &self.scenario.cycles[cycle], flow);
+            let acquaintance = self.acquaintance(plan.from, plan.to);
+            let cycle = &self.scenario.cycles[cycle];
+            let watch = Watch::begin(self.scenario, cycle, flow, acquaintance);
             let is_shut_out = self.observer.is_shut_out(plan.from, plan.to, wall_clock);
             self.tally.shut_out += u64::from(watch.is_counted() && is_shut_out);
             self.watches[flow] = Some(watch).filter(|_| !is_shut_out);
+        }
+    }
+
+    fn acquaintance(&self, from: usize, to: usize) -> Acquaintance {
+        let status = self.nodes[from].status_of(self.now, &self.secrets.public[to]);
+        let is_there = |status: &PeerStatus| status.endpoint == Some(self.nodes[to].address);
+        Acquaintance {
+            knows_address: status.as_ref().is_some_and(is_there),
+            has_session: status.is_some_and(|status| status.has_session),
         }
     }
 

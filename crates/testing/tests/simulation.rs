@@ -40,7 +40,8 @@ fn what_must_always_hold_holds_for_twenty_simulated_hours() {
         ("rebinds", tally.rebinds),
         ("partitions", tally.partitions),
         ("replays", tally.replays),
-        ("reconnected", tally.reconnected),
+        ("reconnected", tally.reconnections.in_time),
+        ("reconnected at 30 % loss", tally.at_30_percent.in_time),
     ] {
         assert!(count > 10, "{what}: {count}");
     }
