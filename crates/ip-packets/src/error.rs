@@ -92,6 +92,12 @@ pub enum Layer {
     Tcp,
     /// User datagrams.
     Udp,
+    /// User datagrams with partial checksums.
+    UdpLite,
+    /// The authentication header of IPsec.
+    Authentication,
+    /// The encapsulated payload of IPsec.
+    Encapsulation,
     /// Control messages for IPv4.
     Icmpv4,
     /// Control messages for IPv6.
@@ -106,6 +112,9 @@ impl fmt::Display for Layer {
             Self::Ipv6 => "IPv6",
             Self::Tcp => "TCP",
             Self::Udp => "UDP",
+            Self::UdpLite => "UDP-Lite",
+            Self::Authentication => "AH",
+            Self::Encapsulation => "ESP",
             Self::Icmpv4 => "ICMP",
             Self::Icmpv6 => "ICMPv6",
         })

@@ -2,9 +2,9 @@
 
 use core::net::Ipv6Addr;
 
-use crate::Protocol;
 use crate::error::{Field, Layer, ParseError};
 use crate::header::IPV6_HEADER_LEN;
+use crate::{Ipv6Extension, Protocol};
 
 /// The length of a fragment header, in bytes.
 pub(crate) const FRAGMENT_HEADER_LEN: usize = 8;
@@ -43,13 +43,20 @@ impl Ipv6Fragment {
         self.offset == 0 && !self.more
     }
 
-    fn read(header: &[u8]) -> Option<Self> {
+    pub(crate) fn read(header: &[u8]) -> Option<Self> {
         let [_, _, high, low, id @ ..] = header.first_chunk::<FRAGMENT_HEADER_LEN>()?;
         Some(Self {
             offset: usize::from(u16::from_be_bytes([*high, *low]) & 0xfff8),
             more: low & 1 != 0,
             identification: u32::from_be_bytes(*id),
         })
+    }
+
+    /// Returns the header as it is on the wire, before one of kind `next`.
+    pub(crate) fn bytes(&self, next: u8) -> [u8; FRAGMENT_HEADER_LEN] {
+        let [low, high, ..] = (self.offset & 0xfff8 | usize::from(self.more)).to_le_bytes();
+        let [a, b, c, d] = self.identification.to_be_bytes();
+        [next, 0, high, low, a, b, c, d]
     }
 }
 
@@ -93,6 +100,12 @@ impl<'a> Walk<'a> {
             cut: Cut::AFTER_IPV6_HEADER,
             fragment: None,
         }
+    }
+
+    /// Returns where a packet ends its way whose header says `destination`.
+    pub(crate) fn final_destination(mut self, destination: Ipv6Addr) -> Ipv6Addr {
+        self.find_map(|header| header.final_destination(destination))
+            .unwrap_or(destination)
     }
 
     /// Goes to the end; where a header is cut off, it stops there and says so.
@@ -188,23 +201,13 @@ impl<'a> Iterator for Walk<'a> {
 }
 
 impl ExtensionHeader<'_> {
-    /// Says whether this is a routing header that still steers the packet.
-    pub(crate) fn steers(&self) -> bool {
-        self.protocol == Protocol::ROUTING && self.bytes.get(3).is_some_and(|left| *left != 0)
-    }
-
-    /// Returns the last address of a routing header that still steers, `None` for unknown types.
-    pub(crate) fn final_destination(&self) -> Option<Ipv6Addr> {
-        let last_at = match self.bytes.get(2) {
-            _ if !self.steers() => return None,
-            // Type 0 lists the way forwards, type 2 has one address.
-            Some(0 | 2) => self.bytes.len().checked_sub(16)?.max(8),
-            // Segment routing lists it backwards.
-            Some(4) => 8,
-            _ => return None,
-        };
-        let address = self.bytes.get(last_at..)?.first_chunk::<16>()?;
-        Some(Ipv6Addr::from(*address))
+    /// Returns where a packet with this header ends its way whose IPv6 header says `destination`;
+    /// `None` if that is not for this header to say.
+    pub(crate) fn final_destination(&self, destination: Ipv6Addr) -> Option<Ipv6Addr> {
+        match self.content() {
+            Ipv6Extension::Routing(routing) => routing.final_destination(destination),
+            _ => None,
+        }
     }
 }
 

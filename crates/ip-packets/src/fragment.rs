@@ -9,7 +9,7 @@ use crate::build::BuildError;
 use crate::checksum::checksum;
 use crate::extension::{Cut, FRAGMENT_HEADER_LEN};
 use crate::header::{IPV4_HEADER_LEN, IPV6_HEADER_LEN};
-use crate::{Ipv4Packet, Ipv6Packet, Protocol};
+use crate::{Ipv4Packet, Ipv6Fragment, Ipv6Packet, Protocol};
 
 #[cfg(feature = "alloc")]
 use alloc::{vec, vec::Vec};
@@ -203,7 +203,12 @@ impl<'a> Iterator for Fragments<'a> {
             } => {
                 let piece = self.take(head.len() + FRAGMENT_HEADER_LEN);
                 let next_header = head.get(cut.next_header_at).copied().unwrap_or_default();
-                let fragment_header = v6_fragment_header(next_header, &piece, identification);
+                let fragment = Ipv6Fragment {
+                    offset: piece.offset,
+                    more: piece.more,
+                    identification,
+                };
+                let fragment_header = fragment.bytes(next_header);
                 let head = Head::V6 {
                     head,
                     cut,
@@ -338,18 +343,6 @@ fn finish_v4_header(header: &mut [u8], packet: &Ipv4Packet<'_>, piece: &Piece<'_
     header[10..12].fill(0);
     let sum = checksum(header);
     header[10..12].copy_from_slice(&sum.to_be_bytes());
-}
-
-fn v6_fragment_header(
-    next_header: u8,
-    piece: &Piece<'_>,
-    identification: u32,
-) -> [u8; FRAGMENT_HEADER_LEN] {
-    let mut header = [0; FRAGMENT_HEADER_LEN];
-    header[0] = next_header;
-    set_u16(&mut header, 2, piece.offset | usize::from(piece.more));
-    header[4..].copy_from_slice(&identification.to_be_bytes());
-    header
 }
 
 /// Writes a number that came out of a packet of at most 65575 bytes, as a field of 16 bits.

@@ -6,8 +6,8 @@ use crate::checksum::PseudoHeader;
 use crate::error::{Expected, Field, Layer, ParseError};
 use crate::header::{self, IpVersion};
 use crate::{
-    Dscp, Ecn, Icmpv4Message, Icmpv6Message, Ipv4Packet, Ipv6Packet, Lenient, Protocol, TcpSegment,
-    UdpDatagram,
+    Dscp, Ecn, EncapsulatedPayload, Icmpv4Message, Icmpv6Message, Ipv4Packet, Ipv6Packet, Lenient,
+    Protocol, TcpSegment, UdpDatagram,
 };
 
 /// An IP packet of either version.
@@ -42,6 +42,8 @@ pub enum Transport<'a> {
     Icmpv4(Icmpv4Message<'a>),
     /// An ICMPv6 message.
     Icmpv6(Icmpv6Message<'a>),
+    /// A payload under a key.
+    Encapsulated(EncapsulatedPayload<'a>),
     /// A part of a larger packet, to be put together first.
     Fragment(&'a [u8]),
     /// Another protocol, ICMP under the wrong version included.
@@ -211,6 +213,7 @@ impl<'a> IpPacket<'a> {
             (Protocol::ICMPV6, IpVersion::V6) => {
                 Icmpv6Message::parse(payload).map(Transport::Icmpv6)
             }
+            (Protocol::ESP, _) => EncapsulatedPayload::parse(payload).map(Transport::Encapsulated),
             (protocol, _) => Ok(Transport::Other(protocol, payload)),
         }
     }

@@ -117,7 +117,7 @@ impl<'a> Ipv6Packet<'a> {
 
     /// Returns the address where the packet ends its way.
     ///
-    /// That is the last address of a routing header of type 0, 2 or 4 with segments left, and
+    /// That is the last address of a routing header of type 0, 2, 3 or 4 with segments left, and
     /// otherwise the destination.
     #[must_use]
     #[inline]
@@ -125,9 +125,7 @@ impl<'a> Ipv6Packet<'a> {
         if self.header_len() == IPV6_HEADER_LEN {
             return self.destination();
         }
-        self.walk()
-            .find_map(|header| header.final_destination())
-            .unwrap_or_else(|| self.destination())
+        self.walk().final_destination(self.destination())
     }
 
     /// Returns the next header field of the IPv6 header: an extension header or the upper layer.

@@ -18,9 +18,11 @@ mod icmp;
 mod icmpv4;
 mod icmpv6;
 mod ip;
+mod ipsec;
 mod ipv4;
 mod ipv4_options;
 mod ipv6;
+mod ipv6_extension;
 mod lenient;
 mod option_frames;
 mod option_kinds;
@@ -37,8 +39,8 @@ mod traffic_class;
 mod udp;
 
 pub use build::{
-    Bare, BuildError, Icmp, IcmpBuilder, IpBuilder, Ipv4Builder, Ipv6Builder, PacketBuilder,
-    Payload, Tcp, TcpBuilder, Udp, UdpBuilder, Upper, ip, v4, v6,
+    Bare, BuildError, Esp, EspBuilder, Icmp, IcmpBuilder, IpBuilder, Ipv4Builder, Ipv6Builder,
+    PacketBuilder, Payload, Tcp, TcpBuilder, Udp, UdpBuilder, Upper, ip, v4, v6,
 };
 pub use error::{Expected, Field, Layer, ParseError};
 pub use extension::{ExtensionHeader, Ipv6Fragment};
@@ -57,11 +59,16 @@ pub use icmpv6::{
     Icmpv6RenumberingCode, Icmpv6Type, Icmpv6Unreachable,
 };
 pub use ip::{IpPacket, Transport};
+pub use ipsec::{AuthenticationHeader, EncapsulatedPayload};
 pub use ipv4::Ipv4Packet;
 pub use ipv4_options::{
     Ipv4Option, Ipv4Options, Ipv4Route, Ipv4Timestamp, Ipv4Timestamps, Ipv4TimestampsKind,
 };
 pub use ipv6::Ipv6Packet;
+pub use ipv6_extension::{
+    Ipv6Extension, Ipv6Option, Ipv6Options, Ipv6OptionsIter, RoutingHeader, RplRoute,
+    UnknownOptionAction,
+};
 pub use lenient::Lenient;
 pub use option_kinds::{Ipv4OptionKind, Ipv6OptionKind, Ipv6RoutingKind, TcpOptionKind};
 pub use protocol::Protocol;

@@ -1,10 +1,11 @@
 //! Changes to a packet in place, every checksum kept right by its difference.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::checksum::Sum;
 use crate::error::ParseError;
-use crate::header::{self, IPV4_HEADER_LEN, IpVersion};
+use crate::extension::Walk;
+use crate::header::{self, IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpVersion};
 use crate::traffic_class::{with_dscp, with_ecn};
 use crate::{Dscp, Ecn, IpPacket, Protocol, Transport};
 
@@ -34,8 +35,6 @@ pub struct IpPacketMut<'a> {
     version: IpVersion,
     protocol: Protocol,
     upper: Upper,
-    /// Whether a routing header names another destination for the checksum to cover.
-    is_steered: bool,
 }
 
 /// Where the upper layer stands, and how much of it is understood.
@@ -82,10 +81,6 @@ impl<'a> IpPacketMut<'a> {
     pub fn parse(bytes: &'a mut [u8]) -> Result<Self, ParseError> {
         let packet = IpPacket::parse(bytes)?;
         let (version, protocol) = (packet.version(), packet.protocol());
-        let is_steered = match &packet {
-            IpPacket::V4(_) => false,
-            IpPacket::V6(packet) => packet.walk().any(|header| header.steers()),
-        };
         let upper = Upper {
             offset: packet.header_len(),
             kind: UpperKind::of(&packet),
@@ -97,7 +92,6 @@ impl<'a> IpPacketMut<'a> {
             version,
             protocol,
             upper,
-            is_steered,
         })
     }
 
@@ -179,21 +173,40 @@ impl<'a> IpPacketMut<'a> {
 
     /// Sets the destination address in the IP header.
     ///
+    /// Under a routing header of IPv6 that says where the packet ends its way, checksums cover that
+    /// address, and change only as far as it does.
+    ///
     /// # Errors
     /// [`RewriteError::WrongVersion`] if the address is not of the version of the packet.
     #[inline]
     pub fn set_destination_address(&mut self, address: IpAddr) -> Result<(), RewriteError> {
-        let covers = if self.is_steered {
-            Covers::Nothing
-        } else {
-            Covers::Upper
-        };
         match (self.version, address) {
             (IpVersion::V4, IpAddr::V4(v4)) => self.replace(16, v4.octets(), Covers::Both),
-            (IpVersion::V6, IpAddr::V6(v6)) => self.replace(24, v6.octets(), covers),
+            (IpVersion::V6, IpAddr::V6(v6)) => self.set_v6_destination(v6),
             _ => return Err(RewriteError::WrongVersion { address }),
         }
         Ok(())
+    }
+
+    #[inline]
+    fn set_v6_destination(&mut self, address: Ipv6Addr) {
+        if self.upper.offset == IPV6_HEADER_LEN {
+            return self.replace(24, address.octets(), Covers::Upper);
+        }
+        let before = self.final_destination();
+        self.replace(24, address.octets(), Covers::Nothing);
+        let after = self.final_destination();
+        if after != before {
+            let difference = Sum::new().add_bytes(&after.octets());
+            self.update_upper_checksum(difference.subtract_bytes(&before.octets()));
+        }
+    }
+
+    fn final_destination(&self) -> Ipv6Addr {
+        let header = self.bytes.first_chunk();
+        header.map_or(Ipv6Addr::UNSPECIFIED, |header| {
+            Walk::new(header, self.bytes).final_destination(header::v6_destination(header))
+        })
     }
 
     /// Sets the source port of TCP or UDP.

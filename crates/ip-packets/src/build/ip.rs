@@ -3,8 +3,8 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
-    Bare, BuildError, Icmp, IcmpBuilder, Ipv4Builder, Ipv6Builder, PacketBuilder, Payload, Tcp,
-    TcpBuilder, Udp, UdpBuilder, Upper,
+    Bare, BuildError, Esp, EspBuilder, Icmp, IcmpBuilder, Ipv4Builder, Ipv6Builder, PacketBuilder,
+    Payload, Tcp, TcpBuilder, Udp, UdpBuilder, Upper,
 };
 use crate::checksum::PseudoHeader;
 use crate::header::IpVersion;
@@ -112,23 +112,24 @@ impl<'a> IpBuilder<'a> {
     }
 
     #[inline]
-    pub(super) const fn header_len(&self) -> usize {
+    pub(super) fn header_len(&self) -> usize {
         match self {
             Self::V4(builder) => builder.own_len(),
             Self::V6(builder) => builder.own_len(),
         }
     }
 
+    /// Returns what checksums cover, for the `header` as it was written.
     #[inline]
-    pub(super) fn pseudo_header(&self) -> PseudoHeader {
+    pub(super) fn pseudo_header(&self, header: &[u8]) -> PseudoHeader {
         match self {
             Self::V4(builder) => builder.pseudo_header(),
-            Self::V6(builder) => builder.pseudo_header(),
+            Self::V6(builder) => builder.pseudo_header(header),
         }
     }
 
     #[inline]
-    pub(super) const fn check(&self, segment_len: usize) -> Result<(), BuildError> {
+    pub(super) fn check(&self, segment_len: usize) -> Result<(), BuildError> {
         match self {
             Self::V4(builder) => builder.check(segment_len),
             Self::V6(builder) => builder.check(segment_len),
@@ -208,6 +209,12 @@ macro_rules! upper_layers {
             #[inline]
             pub fn udp(self, source_port: u16, destination_port: u16) -> UdpBuilder<'a> {
                 self.upper(Udp::new(source_port, destination_port))
+            }
+
+            /// Goes on with a payload that is under a key.
+            #[inline]
+            pub fn esp(self, spi: u32, sequence: u32) -> EspBuilder<'a> {
+                self.upper(Esp { spi, sequence })
             }
 
             /// Goes on with an echo request.

@@ -6,9 +6,10 @@ use super::ip::{DEFAULT_HOP_LIMIT, MAX_LEN};
 use super::{BuildError, low_u16};
 use crate::checksum::PseudoHeader;
 use crate::error::Layer;
+use crate::extension::Walk;
 use crate::header::IPV6_HEADER_LEN;
 use crate::traffic_class::{with_dscp, with_ecn};
-use crate::{Dscp, Ecn, Protocol};
+use crate::{Dscp, Ecn, Ipv6Extension, Protocol};
 
 const FLOW_LABEL_MASK: u32 = 0x000f_ffff;
 
@@ -24,7 +25,48 @@ pub struct Ipv6Builder<'a> {
     flow_label: u32,
     payload_len: Option<u16>,
     next_header: Option<Protocol>,
-    extension_headers: &'a [u8],
+    extensions: Extensions<'a>,
+}
+
+/// Extension headers as the caller gives them.
+#[derive(Clone, Copy, Debug)]
+enum Extensions<'a> {
+    Wire(&'a [u8]),
+    Typed(&'a [Ipv6Extension<'a>]),
+}
+
+impl Extensions<'_> {
+    #[inline]
+    fn len(&self) -> usize {
+        match self {
+            Self::Wire(bytes) => bytes.len(),
+            Self::Typed(headers) => headers.iter().map(Ipv6Extension::encoded_len).sum(),
+        }
+    }
+
+    /// Returns what the first header is, where the headers themselves know.
+    #[inline]
+    const fn first(&self) -> Option<Protocol> {
+        match self {
+            Self::Wire(_) | Self::Typed([]) => None,
+            Self::Typed([first, ..]) => Some(first.protocol()),
+        }
+    }
+
+    /// Writes the headers, before one of kind `last`, to `room`, which is exactly as long.
+    fn write(&self, last: Protocol, mut room: &mut [u8]) {
+        match self {
+            Self::Wire(bytes) => room.copy_from_slice(bytes),
+            Self::Typed(headers) => {
+                for (at, header) in headers.iter().enumerate() {
+                    let next = headers.get(at + 1).map_or(last, Ipv6Extension::protocol);
+                    let (own, rest) = room.split_at_mut(header.encoded_len());
+                    header.write(next, own);
+                    room = rest;
+                }
+            }
+        }
+    }
 }
 
 impl<'a> Ipv6Builder<'a> {
@@ -39,7 +81,7 @@ impl<'a> Ipv6Builder<'a> {
             flow_label: 0,
             payload_len: None,
             next_header: None,
-            extension_headers: &[],
+            extensions: Extensions::Wire(&[]),
         }
     }
 
@@ -71,6 +113,16 @@ impl<'a> Ipv6Builder<'a> {
         self
     }
 
+    /// Puts extension headers before the upper layer, in the order given.
+    ///
+    /// Each says what the next is, and the last what the upper layer is. Where one of them is a
+    /// routing header with segments left, checksums cover the address where the packet ends its way.
+    #[inline]
+    pub const fn extensions(mut self, headers: &'a [Ipv6Extension<'a>]) -> Self {
+        self.extensions = Extensions::Typed(headers);
+        self
+    }
+
     /// Puts extension headers before the upper layer, as they are on the wire.
     ///
     /// `first` is what the first of them is. The last one says in its own next header field what
@@ -78,7 +130,7 @@ impl<'a> Ipv6Builder<'a> {
     #[inline]
     pub const fn extension_headers(mut self, first: Protocol, headers: &'a [u8]) -> Self {
         self.next_header = Some(first);
-        self.extension_headers = headers;
+        self.extensions = Extensions::Wire(headers);
         self
     }
 
@@ -105,18 +157,25 @@ impl<'a> Ipv6Builder<'a> {
 
     /// Returns the length of the header as it is written.
     #[inline]
-    pub(super) const fn own_len(&self) -> usize {
-        IPV6_HEADER_LEN + self.extension_headers.len()
+    pub(super) fn own_len(&self) -> usize {
+        IPV6_HEADER_LEN + self.extensions.len()
+    }
+
+    /// Returns what checksums cover, for the `header` as it was written.
+    #[inline]
+    pub(super) fn pseudo_header(&self, header: &[u8]) -> PseudoHeader {
+        let destination = match header.first_chunk() {
+            Some(fixed) if header.len() > IPV6_HEADER_LEN => {
+                Walk::new(fixed, header).final_destination(self.destination)
+            }
+            _ => self.destination,
+        };
+        PseudoHeader::v6(self.source, destination)
     }
 
     #[inline]
-    pub(super) fn pseudo_header(&self) -> PseudoHeader {
-        PseudoHeader::v6(self.source, self.destination)
-    }
-
-    #[inline]
-    pub(super) const fn check(&self, segment_len: usize) -> Result<(), BuildError> {
-        let len = self.extension_headers.len() + segment_len;
+    pub(super) fn check(&self, segment_len: usize) -> Result<(), BuildError> {
+        let len = self.extensions.len() + segment_len;
         if len > MAX_LEN && self.payload_len.is_none() {
             return Err(BuildError::TooLong {
                 layer: Layer::Ipv6,
@@ -141,12 +200,13 @@ impl<'a> Ipv6Builder<'a> {
             | self.flow_label;
         fixed[..4].copy_from_slice(&first_word.to_be_bytes());
         fixed[4..6].copy_from_slice(&payload_len.to_be_bytes());
-        fixed[6] = self.next_header.unwrap_or(protocol).number();
+        let first = self.extensions.first().unwrap_or(protocol);
+        fixed[6] = self.next_header.unwrap_or(first).number();
         fixed[7] = self.hop_limit;
         fixed[8..24].copy_from_slice(&self.source.octets());
         fixed[24..40].copy_from_slice(&self.destination.octets());
         if !rest.is_empty() {
-            rest.copy_from_slice(self.extension_headers);
+            self.extensions.write(protocol, rest);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Lengths and checksums are filled in; each can be set to another value, so that a packet can be
 //! wrong on purpose. A builder is a plain value: it can be kept, changed and written many times.
 
+mod esp;
 mod icmp;
 mod ip;
 mod ipv4;
@@ -20,6 +21,7 @@ use crate::checksum::PseudoHeader;
 use crate::error::Layer;
 use crate::header::IpVersion;
 
+pub use esp::{Esp, EspBuilder};
 pub use icmp::{Icmp, IcmpBuilder};
 pub use ip::{IpBuilder, ip, v4, v6};
 pub use ipv4::Ipv4Builder;
@@ -243,12 +245,9 @@ impl<U: Upper, P: Payload> PacketBuilder<'_, U, P> {
         if !payload.is_empty() {
             self.payload.emit(payload);
         }
-        self.upper.write(segment, &self.ip.pseudo_header());
-        self.ip.write(
-            header,
-            segment.len(),
-            self.upper.protocol(self.ip.version()),
-        );
+        let protocol = self.upper.protocol(self.ip.version());
+        self.ip.write(header, segment.len(), protocol);
+        self.upper.write(segment, &self.ip.pseudo_header(header));
     }
 }
 

@@ -5,18 +5,19 @@ mod timestamps;
 
 use core::iter::FusedIterator;
 
+use crate::Ipv4OptionKind;
 use crate::error::{Layer, ParseError};
 use crate::option_frames::{END, Frame, Frames, NOP};
 
 pub use route::Ipv4Route;
 pub use timestamps::{Ipv4Timestamp, Ipv4Timestamps, Ipv4TimestampsKind};
 
-const RECORD_ROUTE: u8 = 7;
-const TIMESTAMPS: u8 = 68;
-const SECURITY: u8 = 130;
-const LOOSE_SOURCE_ROUTE: u8 = 131;
-const STRICT_SOURCE_ROUTE: u8 = 137;
-const ROUTER_ALERT: u8 = 148;
+const RECORD_ROUTE: u8 = Ipv4OptionKind::RECORD_ROUTE.number();
+const TIMESTAMPS: u8 = Ipv4OptionKind::TIMESTAMP.number();
+const SECURITY: u8 = Ipv4OptionKind::SECURITY.number();
+const LOOSE_SOURCE_ROUTE: u8 = Ipv4OptionKind::LOOSE_SOURCE_ROUTE.number();
+const STRICT_SOURCE_ROUTE: u8 = Ipv4OptionKind::STRICT_SOURCE_ROUTE.number();
+const ROUTER_ALERT: u8 = Ipv4OptionKind::ROUTER_ALERT.number();
 
 /// One option of an IPv4 packet.
 ///

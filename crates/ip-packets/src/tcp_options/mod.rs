@@ -7,6 +7,7 @@ mod sack;
 
 use core::iter::FusedIterator;
 
+use crate::TcpOptionKind;
 use crate::error::{Layer, ParseError};
 use crate::option_frames::{END, Frame, Frames, NOP};
 
@@ -16,20 +17,20 @@ pub(crate) use codec::{encoded_len as own_encoded_len, write as write_own};
 pub use mptcp::{DataMapping, DataNumber, Mptcp, MptcpJoin, MptcpKeys};
 pub use sack::{SackBlock, SackBlocks};
 
-const MSS: u8 = 2;
-const WINDOW_SCALE: u8 = 3;
-const SACK_PERMITTED: u8 = 4;
-const SACK: u8 = 5;
-const TIMESTAMPS: u8 = 8;
-const MD5: u8 = 19;
-const USER_TIMEOUT: u8 = 28;
-const AUTHENTICATION: u8 = 29;
-const MULTIPATH: u8 = 30;
-const FAST_OPEN: u8 = 34;
-const ACC_ECN_0: u8 = 172;
-const ACC_ECN_1: u8 = 174;
-const EXPERIMENT_1: u8 = 253;
-const EXPERIMENT_2: u8 = 254;
+const MSS: u8 = TcpOptionKind::MSS.number();
+const WINDOW_SCALE: u8 = TcpOptionKind::WINDOW_SCALE.number();
+const SACK_PERMITTED: u8 = TcpOptionKind::SACK_PERMITTED.number();
+const SACK: u8 = TcpOptionKind::SACK.number();
+const TIMESTAMPS: u8 = TcpOptionKind::TIMESTAMPS.number();
+const MD5: u8 = TcpOptionKind::MD5.number();
+const USER_TIMEOUT: u8 = TcpOptionKind::USER_TIMEOUT.number();
+const AUTHENTICATION: u8 = TcpOptionKind::AUTHENTICATION.number();
+const MULTIPATH: u8 = TcpOptionKind::MULTIPATH.number();
+const FAST_OPEN: u8 = TcpOptionKind::FAST_OPEN.number();
+const ACC_ECN_0: u8 = TcpOptionKind::ACCURATE_ECN_0.number();
+const ACC_ECN_1: u8 = TcpOptionKind::ACCURATE_ECN_1.number();
+const EXPERIMENT_1: u8 = TcpOptionKind::EXPERIMENT_1.number();
+const EXPERIMENT_2: u8 = TcpOptionKind::EXPERIMENT_2.number();
 
 /// The bit of a user timeout that says that it counts minutes.
 const MINUTES: u16 = 0x8000;

@@ -5,6 +5,7 @@
 mod any_bytes;
 mod builders;
 mod etherparse;
+mod extensions;
 mod fragments;
 mod header;
 mod ipv4_options;

@@ -1,0 +1,119 @@
+//! The two headers of IPsec, as far as one without keys can read them.
+
+use crate::error::{Expected, Field, Layer, ParseError, short_header};
+
+/// The length of the part of an authentication header before its check value, in bytes.
+const AUTHENTICATION_LEN: usize = 12;
+/// The length of what precedes an encapsulated payload, in bytes.
+pub(crate) const ENCAPSULATED_LEN: usize = 8;
+
+/// An authentication header: an extension header of IPv6, an upper layer of IPv4.
+///
+/// Source: RFC 4302 §2.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AuthenticationHeader<'a> {
+    /// The security association.
+    pub spi: u32,
+    /// The sequence number.
+    pub sequence: u32,
+    /// The integrity check value: a multiple of 4 bytes, for IPv6 4 less than one of 8. Zeros fill
+    /// it up to a multiple of 4 as it is written.
+    pub icv: &'a [u8],
+}
+
+impl<'a> AuthenticationHeader<'a> {
+    /// Reads the header at the start of `bytes`.
+    ///
+    /// # Errors
+    /// [`ParseError`] if the header is cut off, or says it is shorter than 12 bytes.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let Some((fixed, rest)) = bytes.split_first_chunk::<AUTHENTICATION_LEN>() else {
+            return Err(short_header(
+                Layer::Authentication,
+                AUTHENTICATION_LEN,
+                bytes.len(),
+            ));
+        };
+        let [_, words, _, _, a, b, c, d, e, f, g, h] = *fixed;
+        // In words of 4 bytes, minus 2.
+        let len = (usize::from(words) + 2) * 4;
+        let icv = len
+            .checked_sub(AUTHENTICATION_LEN)
+            .and_then(|icv_len| rest.get(..icv_len));
+        match icv {
+            Some(icv) => Ok(Self {
+                spi: u32::from_be_bytes([a, b, c, d]),
+                sequence: u32::from_be_bytes([e, f, g, h]),
+                icv,
+            }),
+            None => Err(wrong_len(len, bytes.len())),
+        }
+    }
+
+    pub(crate) fn emit(&self, next: u8, put: &mut dyn FnMut(&[u8])) {
+        let padded = self.icv.len().next_multiple_of(4);
+        let [words, ..] = (padded / 4 + 1).to_le_bytes();
+        put(&[next, words, 0, 0]);
+        put(&self.spi.to_be_bytes());
+        put(&self.sequence.to_be_bytes());
+        put(self.icv);
+        put(&[0; 4][..padded - self.icv.len()]);
+    }
+}
+
+#[cold]
+fn wrong_len(found: usize, available: usize) -> ParseError {
+    let (layer, field, offset) = (Layer::Authentication, Field::HeaderLen, 1);
+    if found < AUTHENTICATION_LEN {
+        let expected = Expected::AtLeast(AUTHENTICATION_LEN);
+        return ParseError::Invalid {
+            layer,
+            field,
+            offset,
+            found,
+            expected,
+        };
+    }
+    ParseError::Truncated {
+        layer,
+        field,
+        offset,
+        needed: found,
+        available,
+    }
+}
+
+/// An encapsulated payload: all behind the sequence number is under a key.
+///
+/// Source: RFC 4303 §2.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EncapsulatedPayload<'a> {
+    /// The security association.
+    pub spi: u32,
+    /// The sequence number.
+    pub sequence: u32,
+    /// What is under the key.
+    pub sealed: &'a [u8],
+}
+
+impl<'a> EncapsulatedPayload<'a> {
+    /// Reads what `bytes` are.
+    ///
+    /// # Errors
+    /// [`ParseError`] if there are less than 8 bytes.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let Some((fixed, sealed)) = bytes.split_first_chunk::<ENCAPSULATED_LEN>() else {
+            return Err(short_header(
+                Layer::Encapsulation,
+                ENCAPSULATED_LEN,
+                bytes.len(),
+            ));
+        };
+        let [a, b, c, d, e, f, g, h] = *fixed;
+        Ok(Self {
+            spi: u32::from_be_bytes([a, b, c, d]),
+            sequence: u32::from_be_bytes([e, f, g, h]),
+            sealed,
+        })
+    }
+}
