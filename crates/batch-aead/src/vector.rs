@@ -41,8 +41,8 @@ pub(crate) trait Engine: Copy {
     /// Makes the blocks of key stream that `jobs` names.
     fn streams(self, key: &[u32; 8], chunk: &Chunk<'_>, jobs: &Jobs, streams: &mut Streams);
 
-    /// Adds blocks of key stream, from the one numbered `first` on, to the texts that they belong to.
-    fn add(self, chunk: &mut Chunk<'_>, jobs: &Jobs, first: usize, streams: &Streams);
+    /// Adds blocks of key stream to the texts that they belong to.
+    fn add(self, chunk: &mut Chunk<'_>, jobs: &Jobs, streams: &Streams);
 
     /// Does both for one group of blocks.
     fn encrypt(self, key: &[u32; 8], chunk: &mut Chunk<'_>, jobs: &Jobs, streams: &mut Streams);
@@ -109,7 +109,7 @@ fn seal(engine: impl Engine, key: &[u32; 8], chunk: &mut Chunk<'_>) {
     let mut jobs = Jobs::keys(chunk);
     let (mut keys, mut streams) = (Streams::default(), Streams::default());
     engine.streams(key, chunk, &jobs, &mut keys);
-    engine.add(chunk, &jobs, chunk.count(), &keys);
+    engine.add(chunk, &jobs, &keys);
     while jobs.advance(chunk) {
         engine.encrypt(key, chunk, &jobs, &mut streams);
     }
@@ -130,7 +130,7 @@ fn open(engine: impl Engine, key: &[u32; 8], chunk: &mut Chunk<'_>) -> [bool; CA
             chunk.give_up(packet);
         }
     }
-    engine.add(chunk, &jobs, chunk.count(), &keys);
+    engine.add(chunk, &jobs, &keys);
     while jobs.advance(chunk) {
         engine.encrypt(key, chunk, &jobs, &mut streams);
     }

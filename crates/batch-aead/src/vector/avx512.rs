@@ -32,9 +32,9 @@ impl Engine for Avx512 {
     }
 
     #[inline]
-    fn add(self, chunk: &mut Chunk<'_>, jobs: &Jobs, first: usize, streams: &Streams) {
+    fn add(self, chunk: &mut Chunk<'_>, jobs: &Jobs, streams: &Streams) {
         // SAFETY: `self` proves that the processor has what the function was compiled for.
-        unsafe { chacha::add(chunk, jobs, first, streams) }
+        unsafe { chacha::add(chunk, jobs, streams) }
     }
 
     #[inline]

@@ -124,6 +124,13 @@ impl<'a> Lanes<'a> {
         }
         lanes
     }
+
+    /// Which of its blocks a lane has at a step; a number out of range before its packet begins.
+    #[inline]
+    pub(crate) fn number(&self, lane: usize, step: usize) -> usize {
+        let begin = self.steps[0].wrapping_sub(self.steps[lane]);
+        step.wrapping_sub(begin)
+    }
 }
 
 /// The numbers of the packets, the longest packet first; those that are not there come last.

@@ -38,19 +38,34 @@ pub(crate) struct Jobs {
     /// The block counter of each; the text begins at 1.
     pub(crate) counters: [u32; MAX],
     count: usize,
+    runs: [Run; MAX],
+    run_count: usize,
     next_packet: usize,
-    next_counter: u32,
+    next_block: usize,
+}
+
+/// Blocks of one text that follow each other, in lanes that do.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Run {
+    pub(crate) packet: usize,
+    /// Where in its text the first block begins, in bytes.
+    pub(crate) start: usize,
+    pub(crate) first_lane: usize,
+    pub(crate) lanes: usize,
 }
 
 impl Jobs {
     /// The one-time key of every packet, and the first blocks of the texts.
+    #[inline]
     pub(crate) fn keys(chunk: &Chunk<'_>) -> Self {
         let mut jobs = Self {
             packets: core::array::from_fn(|lane| u32::from(lane.to_le_bytes()[0])),
             counters: [0; MAX],
             count: chunk.count(),
+            runs: [Run::default(); MAX],
+            run_count: 0,
             next_packet: 0,
-            next_counter: 1,
+            next_block: 0,
         };
         jobs.fill(chunk);
         jobs
@@ -60,6 +75,7 @@ impl Jobs {
     #[inline]
     pub(crate) fn advance(&mut self, chunk: &Chunk<'_>) -> bool {
         self.count = 0;
+        self.run_count = 0;
         self.fill(chunk);
         self.count > 0
     }
@@ -70,16 +86,37 @@ impl Jobs {
             let Some(text_len) = chunk.text_lens().get(self.next_packet) else {
                 return;
             };
-            if self.next_counter as usize > text_len.div_ceil(BLOCK_LEN) {
+            let left = text_len.div_ceil(BLOCK_LEN).saturating_sub(self.next_block);
+            let lanes = left.min(MAX - self.count);
+            self.push(lanes);
+            if lanes == left {
                 self.next_packet += 1;
-                self.next_counter = 1;
-                continue;
+                self.next_block = 0;
             }
-            self.packets[self.count] = u32::from(self.next_packet.to_le_bytes()[0]);
-            self.counters[self.count] = self.next_counter;
-            self.count += 1;
-            self.next_counter += 1;
         }
+    }
+
+    /// Takes the next blocks of a text into as many lanes.
+    #[inline]
+    fn push(&mut self, lanes: usize) {
+        if lanes == 0 {
+            return;
+        }
+        self.runs[self.run_count] = Run {
+            packet: self.next_packet,
+            start: self.next_block * BLOCK_LEN,
+            first_lane: self.count,
+            lanes,
+        };
+        self.run_count += 1;
+        let first = u32::try_from(self.next_block).expect(BLOCK_LIMIT);
+        let packet = u32::from(self.next_packet.to_le_bytes()[0]);
+        for (number, lane) in (1..).zip(self.count..self.count + lanes) {
+            self.packets[lane] = packet;
+            self.counters[lane] = first.wrapping_add(number);
+        }
+        self.next_block += lanes;
+        self.count += lanes;
     }
 
     /// How many blocks there are.
@@ -88,16 +125,12 @@ impl Jobs {
         self.count
     }
 
-    /// The part of a text, at most a block, that a block of key stream is for; empty for a one-time
-    /// key and a text that was given up.
+    /// The blocks that are not one-time keys.
     #[inline]
-    pub(crate) fn part<'a>(&self, lane: usize, chunk: &'a mut Chunk<'_>) -> &'a mut [u8] {
-        let text = chunk.text_mut(self.packets[lane] as usize);
-        let start = (self.counters[lane] as usize)
-            .wrapping_sub(1)
-            .wrapping_mul(BLOCK_LEN);
-        let part = text.get_mut(start..).unwrap_or_default();
-        let len = part.len().min(BLOCK_LEN);
-        &mut part[..len]
+    pub(crate) fn runs(&self) -> &[Run] {
+        &self.runs[..self.run_count]
     }
 }
+
+/// Why a block counter has 32 bits.
+const BLOCK_LIMIT: &str = "a message has less than 256 GiB";

@@ -26,16 +26,24 @@ pub(super) fn streams(key: &[u32; 8], chunk: &Chunk<'_>, jobs: &Jobs, streams: &
 }
 
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
-pub(super) fn add(chunk: &mut Chunk<'_>, jobs: &Jobs, first: usize, streams: &Streams) {
-    for lane in first..jobs.count() {
-        add_to(jobs.part(lane, chunk), load(&streams.0[lane]));
+pub(super) fn add(chunk: &mut Chunk<'_>, jobs: &Jobs, streams: &Streams) {
+    for run in jobs.runs() {
+        let streams = &streams.0[run.first_lane..][..run.lanes];
+        let text = chunk.text_mut(run.packet).get_mut(run.start..);
+        let (blocks, rest) = text.unwrap_or_default().as_chunks_mut();
+        for (block, stream) in blocks.iter_mut().zip(streams) {
+            store(block, _mm512_xor_si512(load(block), load(stream)));
+        }
+        if let Some(stream) = streams.get(blocks.len()) {
+            add_to_rest(rest, load(stream));
+        }
     }
 }
 
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
 pub(super) fn encrypt(key: &[u32; 8], chunk: &mut Chunk<'_>, jobs: &Jobs, held: &mut Streams) {
     streams(key, chunk, jobs, held);
-    add(chunk, jobs, 0, held);
+    add(chunk, jobs, held);
 }
 
 /// The blocks of key stream that `jobs` names.
@@ -122,21 +130,17 @@ fn transposed(x: [__m512i; 16]) -> [__m512i; 16] {
     blocks
 }
 
-/// Adds a block of key stream to a part of a text.
+/// Adds a block of key stream to what is left of a text behind its last whole block.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn add_to(part: &mut [u8], stream: __m512i) {
-    if let Some(block) = part.first_chunk_mut::<BLOCK_LEN>() {
-        store(block, _mm512_xor_si512(load(block), stream));
-        return;
-    }
-    debug_assert!(part.len() < BLOCK_LEN, "a part is a block at most");
-    let mask = !(u64::MAX << part.len());
-    // SAFETY: the mask has the bytes of `part` alone, and no other byte is read.
-    let text = unsafe { _mm512_maskz_loadu_epi8(mask, part.as_ptr().cast()) };
+fn add_to_rest(rest: &mut [u8], stream: __m512i) {
+    assert!(rest.len() < BLOCK_LEN, "it is less than a block");
+    let mask = !(u64::MAX << rest.len());
+    // SAFETY: the mask has the bytes of `rest` alone, and no other byte is read.
+    let text = unsafe { _mm512_maskz_loadu_epi8(mask, rest.as_ptr().cast()) };
     let sum = _mm512_xor_si512(text, stream);
-    // SAFETY: the mask has the bytes of `part` alone, and no other byte is written.
-    unsafe { _mm512_mask_storeu_epi8(part.as_mut_ptr().cast(), mask, sum) };
+    // SAFETY: the mask has the bytes of `rest` alone, and no other byte is written.
+    unsafe { _mm512_mask_storeu_epi8(rest.as_mut_ptr().cast(), mask, sum) };
 }
 
 #[inline]

@@ -15,8 +15,8 @@ use core::arch::x86_64::{
     _mm512_cmpge_epu64_mask, _mm512_cmple_epu64_mask, _mm512_cmplt_epu64_mask, _mm512_inserti64x2,
     _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_add_epi64,
     _mm512_mask_mov_epi64, _mm512_maskz_mov_epi64, _mm512_or_si512, _mm512_set1_epi64,
-    _mm512_setzero_si512, _mm512_slli_epi64, _mm512_srli_epi64, _mm512_storeu_si512,
-    _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+    _mm512_setzero_si512, _mm512_shuffle_i64x2, _mm512_slli_epi64, _mm512_srli_epi64,
+    _mm512_storeu_si512, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 
 use super::super::chunk::{CAPACITY, Lanes, POLY_BLOCK_LEN};
@@ -40,6 +40,15 @@ struct Factor {
 /// A block, the one-time key or a tag of each lane: its lower and its upper eight bytes.
 type Halves = [__m512i; 2];
 
+/// The first powers of the factor of each lane, the first power first.
+type Powers = [Factor; QUAD];
+
+/// Blocks that are multiplied before their sum is reduced once.
+const QUAD: usize = 4;
+
+/// From how many steps on the second to fourth powers are worth computing.
+const POWERS_MIN: usize = 9;
+
 /// Computes the tags of the packets in `V` registers.
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx512ifma")]
 pub(super) fn tags<const V: usize>(
@@ -53,29 +62,120 @@ pub(super) fn tags<const V: usize>(
     for (v, it) in factors.iter_mut().enumerate() {
         *it = factor(clamped(one_time_keys(lanes, keys, v, 0)));
     }
-    let steps = lanes.steps[0];
-    for step in 0..steps.saturating_sub(1) {
+    let whole = lanes.steps[0].saturating_sub(1);
+    let single = if whole < POWERS_MIN {
+        whole
+    } else {
+        whole % QUAD
+    };
+    for step in 0..single {
         for v in 0..V {
-            if steps - step <= lanes.steps[v * LANES] {
-                let block = limbs(blocks_at(lanes, v, step), bit_128(lanes, v, step));
-                sums[v] = product(plus(sums[v], block), &factors[v]);
-            }
-        }
-    }
-    for v in 0..V {
-        if steps > 0 {
-            let last = core::array::from_fn(|lane| &lanes.last[v * LANES + lane]);
-            let block = limbs(halves(last), bit_128(lanes, v, steps - 1));
+            let block = limbs(blocks_at(lanes, v, step), bit_128(lanes, v, step));
             sums[v] = product(plus(sums[v], block), &factors[v]);
         }
-        let lens = [
-            zero,
-            load_words(lanes.text_lens[v * LANES..].first_chunk().expect("lanes")),
-        ];
-        let block = limbs(lens, _mm512_set1_epi64(BIT_128));
+    }
+    if single < whole {
+        add_quads(lanes, &factors, single, &mut sums);
+    }
+    for v in 0..V {
+        if lanes.steps[0] > 0 {
+            let last = core::array::from_fn(|lane| &lanes.last[v * LANES + lane]);
+            let block = limbs(halves(last), bit_128(lanes, v, whole));
+            sums[v] = product(plus(sums[v], block), &factors[v]);
+        }
+        let lens = lanes.text_lens[v * LANES..].first_chunk().expect("lanes");
+        let block = limbs([zero, load_words(lens)], _mm512_set1_epi64(BIT_128));
         let sum = product(plus(sums[v], block), &factors[v]);
         write_tags(lanes, v, tag(sum, one_time_keys(lanes, keys, v, 16)), tags);
     }
+}
+
+/// Takes the whole blocks from a step on, four of each packet at a time.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx512ifma")]
+fn add_quads<const V: usize>(
+    lanes: &Lanes<'_>,
+    factors: &[Factor; V],
+    first: usize,
+    sums: &mut [Limbs; V],
+) {
+    let mut powers = [[factors[0]; QUAD]; V];
+    for (powers, first) in powers.iter_mut().zip(factors) {
+        let second = factor(product(first.limbs, first));
+        let third = factor(product(second.limbs, first));
+        let fourth = factor(product(second.limbs, &second));
+        *powers = [*first, second, third, fourth];
+    }
+    for step in (first..lanes.steps[0] - 1).step_by(QUAD) {
+        for v in 0..V {
+            if lanes.steps[0] - step < lanes.steps[v * LANES] + QUAD {
+                sums[v] = plus_quad(sums[v], lanes, v, step, &powers[v]);
+            }
+        }
+    }
+}
+
+/// `h` and four blocks of each lane from a step on, each times its power.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
+fn plus_quad(h: Limbs, lanes: &Lanes<'_>, v: usize, step: usize, powers: &Powers) -> Limbs {
+    let mut rows = [_mm512_setzero_si512(); LANES];
+    for (lane, row) in rows.iter_mut().enumerate() {
+        *row = row_at(lanes, v * LANES + lane, step);
+    }
+    let mut low = [_mm512_setzero_si512(); 3];
+    let mut high = low;
+    let halves = transposed(rows);
+    let first = plus(h, limbs(halves[0], bit_128(lanes, v, step)));
+    add_product(first, &powers[3], &mut low, &mut high);
+    for number in 1..QUAD {
+        let block = limbs(halves[number], bit_128(lanes, v, step + number));
+        add_product(block, &powers[QUAD - 1 - number], &mut low, &mut high);
+    }
+    carried(low, high)
+}
+
+/// Four blocks of one lane from a step on.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn row_at(lanes: &Lanes<'_>, lane: usize, step: usize) -> __m512i {
+    let blocks = lanes.blocks[lane];
+    let number = lanes.number(lane, step);
+    if let Some(four) = blocks.get(number..).and_then(<[_]>::first_chunk) {
+        return load_row(four);
+    }
+    // The packet begins later, or in the midst of the four.
+    let mut row = [[0; POLY_BLOCK_LEN]; QUAD];
+    for (place, block) in row.iter_mut().enumerate() {
+        *block = *blocks.get(number.wrapping_add(place)).unwrap_or(block);
+    }
+    load_row(&row)
+}
+
+/// Rows of four blocks as the lower and upper halves of four times eight blocks.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn transposed(rows: [__m512i; LANES]) -> [Halves; QUAD] {
+    let mut halves = [[rows[0]; 2]; QUAD];
+    for half in 0..2 {
+        // Quarter `q` of a pair is half a block `q` of two lanes.
+        let mut pairs = [rows[0]; LANES / 2];
+        for (pair, rows) in pairs.iter_mut().zip(rows.as_chunks::<2>().0) {
+            *pair = match half {
+                0 => _mm512_unpacklo_epi64(rows[0], rows[1]),
+                _ => _mm512_unpackhi_epi64(rows[0], rows[1]),
+            };
+        }
+        let even = _mm512_shuffle_i64x2::<0x88>(pairs[0], pairs[1]);
+        let even_next = _mm512_shuffle_i64x2::<0x88>(pairs[2], pairs[3]);
+        let odd = _mm512_shuffle_i64x2::<0xdd>(pairs[0], pairs[1]);
+        let odd_next = _mm512_shuffle_i64x2::<0xdd>(pairs[2], pairs[3]);
+        halves[0][half] = _mm512_shuffle_i64x2::<0x88>(even, even_next);
+        halves[1][half] = _mm512_shuffle_i64x2::<0x88>(odd, odd_next);
+        halves[2][half] = _mm512_shuffle_i64x2::<0xdd>(even, even_next);
+        halves[3][half] = _mm512_shuffle_i64x2::<0xdd>(odd, odd_next);
+    }
+    halves
 }
 
 /// The bit above a whole block, in its upper limb.
@@ -126,9 +226,9 @@ fn blocks_at(lanes: &Lanes<'_>, v: usize, step: usize) -> Halves {
     const NONE: &[u8; POLY_BLOCK_LEN] = &[0; POLY_BLOCK_LEN];
     let block = |lane: usize| {
         let lane = v * LANES + lane;
-        let begin = lanes.steps[0].wrapping_sub(lanes.steps[lane]);
-        let number = step.wrapping_sub(begin);
-        lanes.blocks[lane].get(number).unwrap_or(NONE)
+        lanes.blocks[lane]
+            .get(lanes.number(lane, step))
+            .unwrap_or(NONE)
     };
     halves(core::array::from_fn(block))
 }
@@ -137,7 +237,11 @@ fn blocks_at(lanes: &Lanes<'_>, v: usize, step: usize) -> Halves {
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn bit_128(lanes: &Lanes<'_>, v: usize, step: usize) -> __m512i {
-    let left = (lanes.steps[0] - step) as i64;
+    let left = lanes.steps[0] - step;
+    if left <= lanes.steps[v * LANES + LANES - 1] {
+        return _mm512_set1_epi64(BIT_128);
+    }
+    let left = i64::try_from(left).expect("it is less than a length");
     let steps = lanes.steps[v * LANES..].first_chunk().expect("lanes");
     let has_begun = _mm512_cmple_epu64_mask(_mm512_set1_epi64(left), load_words(steps));
     _mm512_maskz_mov_epi64(has_begun, _mm512_set1_epi64(BIT_128))
@@ -190,21 +294,25 @@ fn plus(a: Limbs, b: Limbs) -> Limbs {
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn product(h: Limbs, factor: &Factor) -> Limbs {
+    let mut low = [_mm512_setzero_si512(); 3];
+    let mut high = low;
+    add_product(h, factor, &mut low, &mut high);
+    carried(low, high)
+}
+
+/// Adds `h` times the factor: of each product of limbs the lower 52 bits, and the bits above.
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn add_product(h: Limbs, factor: &Factor, low: &mut Limbs, high: &mut Limbs) {
     let [r0, r1, r2] = factor.limbs;
     let [s1, s2] = factor.wrapped;
-    let (low, high) = {
-        let rows = [[r0, s2, s1], [r1, r0, s2], [r2, r1, r0]];
-        let mut low = [_mm512_setzero_si512(); 3];
-        let mut high = low;
-        for (row, (low, high)) in rows.iter().zip(low.iter_mut().zip(&mut high)) {
-            for (h, r) in h.iter().zip(row) {
-                *low = _mm512_madd52lo_epu64(*low, *h, *r);
-                *high = _mm512_madd52hi_epu64(*high, *h, *r);
-            }
+    let rows = [[r0, s2, s1], [r1, r0, s2], [r2, r1, r0]];
+    for (row, (low, high)) in rows.iter().zip(low.iter_mut().zip(high)) {
+        for (h, r) in h.iter().zip(row) {
+            *low = _mm512_madd52lo_epu64(*low, *h, *r);
+            *high = _mm512_madd52hi_epu64(*high, *h, *r);
         }
-        (low, high)
-    };
-    carried(low, high)
+    }
 }
 
 /// Joins the lower 52 bits of products with the bits above, and passes on what exceeds a limb.
@@ -274,6 +382,13 @@ fn write_tags(
 fn load(row: &[u8; 16]) -> __m128i {
     // SAFETY: a load without alignment of 16 bytes that are there.
     unsafe { _mm_loadu_si128(row.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_row(row: &[[u8; POLY_BLOCK_LEN]; QUAD]) -> __m512i {
+    // SAFETY: a load without alignment of 64 bytes that are there.
+    unsafe { _mm512_loadu_si512(row.as_ptr().cast()) }
 }
 
 #[inline]
