@@ -147,6 +147,9 @@ fn check_transport(packet: &IpPacket<'_>) {
                 Protocol::UDP,
                 Protocol::ICMPV4,
                 Protocol::ICMPV6,
+                Protocol::IGMP,
+                Protocol::GRE,
+                Protocol::SCTP,
             ];
             assert!(upper.contains(&packet.protocol()), "{error}");
         }

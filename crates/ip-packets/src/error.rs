@@ -66,6 +66,41 @@ impl ParseError {
     }
 }
 
+impl ParseError {
+    /// Moves what an inner part said of itself to where the part starts, in bytes.
+    #[cold]
+    pub(crate) const fn shifted(self, by: usize) -> Self {
+        match self {
+            Self::Truncated {
+                layer,
+                field,
+                offset,
+                needed,
+                available,
+            } => Self::Truncated {
+                layer,
+                field,
+                offset: offset + by,
+                needed: needed + by,
+                available: available + by,
+            },
+            Self::Invalid {
+                layer,
+                field,
+                offset,
+                found,
+                expected,
+            } => Self::Invalid {
+                layer,
+                field,
+                offset: offset + by,
+                found,
+                expected,
+            },
+        }
+    }
+}
+
 /// Makes the error for a layer whose fixed header is not all there.
 #[cold]
 pub(crate) const fn short_header(layer: Layer, needed: usize, available: usize) -> ParseError {
@@ -102,6 +137,12 @@ pub enum Layer {
     Icmpv4,
     /// Control messages for IPv6.
     Icmpv6,
+    /// Internet group management.
+    Igmp,
+    /// Generic routing encapsulation.
+    Gre,
+    /// Stream control transmission.
+    Sctp,
 }
 
 impl fmt::Display for Layer {
@@ -117,6 +158,9 @@ impl fmt::Display for Layer {
             Self::Encapsulation => "ESP",
             Self::Icmpv4 => "ICMP",
             Self::Icmpv6 => "ICMPv6",
+            Self::Igmp => "IGMP",
+            Self::Gre => "GRE",
+            Self::Sctp => "SCTP",
         })
     }
 }
@@ -145,6 +189,20 @@ pub enum Field {
     Option,
     /// Fragment offset and more-fragments flag, in the word of the header that has both.
     Fragment,
+    /// An address in a list.
+    Address,
+    /// An entry of a list of routers.
+    Router,
+    /// An object of an ICMP extension.
+    ExtensionObject,
+    /// The number of entries that follow.
+    Count,
+    /// A record of a group.
+    GroupRecord,
+    /// The flags of GRE.
+    Flags,
+    /// A chunk of SCTP.
+    Chunk,
 }
 
 impl fmt::Display for Field {
@@ -160,6 +218,13 @@ impl fmt::Display for Field {
             Self::ExtensionHeader => "extension header",
             Self::Option => "option",
             Self::Fragment => "fragment word",
+            Self::Address => "address",
+            Self::Router => "router entry",
+            Self::ExtensionObject => "extension object",
+            Self::Count => "number of entries",
+            Self::GroupRecord => "group record",
+            Self::Flags => "flags",
+            Self::Chunk => "chunk",
         })
     }
 }

@@ -6,8 +6,8 @@ use crate::checksum::PseudoHeader;
 use crate::error::{Expected, Field, Layer, ParseError};
 use crate::header::{self, IpVersion};
 use crate::{
-    Dscp, Ecn, EncapsulatedPayload, Icmpv4Message, Icmpv6Message, Ipv4Packet, Ipv6Packet, Lenient,
-    Protocol, TcpSegment, UdpDatagram,
+    Dscp, Ecn, EncapsulatedPayload, GrePacket, Icmpv4Message, Icmpv6Message, IgmpMessage,
+    Ipv4Packet, Ipv6Packet, Lenient, Protocol, SctpPacket, TcpSegment, UdpDatagram,
 };
 
 /// An IP packet of either version.
@@ -44,9 +44,15 @@ pub enum Transport<'a> {
     Icmpv6(Icmpv6Message<'a>),
     /// A payload under a key.
     Encapsulated(EncapsulatedPayload<'a>),
+    /// An IGMP message.
+    Igmp(IgmpMessage<'a>),
+    /// A packet of any protocol inside of a GRE header.
+    Gre(GrePacket<'a>),
+    /// An SCTP packet.
+    Sctp(SctpPacket<'a>),
     /// A part of a larger packet, to be put together first.
     Fragment(&'a [u8]),
-    /// Another protocol, ICMP under the wrong version included.
+    /// Another protocol, ICMP and IGMP under the wrong version included.
     Other(Protocol, &'a [u8]),
 }
 
@@ -214,6 +220,9 @@ impl<'a> IpPacket<'a> {
                 Icmpv6Message::parse(payload).map(Transport::Icmpv6)
             }
             (Protocol::ESP, _) => EncapsulatedPayload::parse(payload).map(Transport::Encapsulated),
+            (Protocol::IGMP, IpVersion::V4) => IgmpMessage::parse(payload).map(Transport::Igmp),
+            (Protocol::GRE, _) => GrePacket::parse(payload).map(Transport::Gre),
+            (Protocol::SCTP, _) => SctpPacket::parse(payload).map(Transport::Sctp),
             (protocol, _) => Ok(Transport::Other(protocol, payload)),
         }
     }
@@ -231,6 +240,15 @@ impl<'a> IpPacket<'a> {
         let read = match error.layer() {
             Layer::Tcp => TcpSegment::parse_lenient(payload).map(|it| it.map(Transport::Tcp)),
             Layer::Udp => UdpDatagram::parse_lenient(payload).map(|it| it.map(Transport::Udp)),
+            Layer::Icmpv4 => {
+                Icmpv4Message::parse_lenient(payload).map(|it| it.map(Transport::Icmpv4))
+            }
+            Layer::Icmpv6 => {
+                Icmpv6Message::parse_lenient(payload).map(|it| it.map(Transport::Icmpv6))
+            }
+            Layer::Igmp => IgmpMessage::parse_lenient(payload).map(|it| it.map(Transport::Igmp)),
+            Layer::Gre => GrePacket::parse_lenient(payload).map(|it| it.map(Transport::Gre)),
+            Layer::Sctp => SctpPacket::parse_lenient(payload).map(|it| it.map(Transport::Sctp)),
             _ => Err(error),
         };
         read.unwrap_or_else(|error| Lenient::stopped(Transport::Other(protocol, payload), error))

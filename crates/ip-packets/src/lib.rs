@@ -13,10 +13,12 @@ mod build;
 mod error;
 mod extension;
 mod fragment;
+mod gre;
 mod header;
 mod icmp;
 mod icmpv4;
 mod icmpv6;
+mod igmp;
 mod ip;
 mod ipsec;
 mod ipv4;
@@ -24,6 +26,7 @@ mod ipv4_options;
 mod ipv6;
 mod ipv6_extension;
 mod lenient;
+mod multicast;
 mod option_frames;
 mod option_kinds;
 mod protocol;
@@ -32,6 +35,8 @@ mod quote;
 mod reassembly;
 mod registry;
 mod rewrite;
+mod sctp;
+mod sequence;
 mod tcp;
 mod tcp_flags;
 mod tcp_options;
@@ -39,25 +44,36 @@ mod traffic_class;
 mod udp;
 
 pub use build::{
-    Bare, BuildError, Esp, EspBuilder, Icmp, IcmpBuilder, IpBuilder, Ipv4Builder, Ipv6Builder,
-    PacketBuilder, Payload, Tcp, TcpBuilder, Udp, UdpBuilder, Upper, ip, v4, v6,
+    Bare, BuildError, Esp, EspBuilder, Gre, GreBuilder, Icmp, IcmpBuilder, Icmpv4Body, Icmpv6Body,
+    Igmp, IgmpBody, IgmpBuilder, IpBuilder, Ipv4Builder, Ipv6Builder, MultiPart, PacketBuilder,
+    Payload, Sctp, SctpBuilder, Tcp, TcpBuilder, Udp, UdpBuilder, Upper, ip, v4, v6,
 };
 pub use error::{Expected, Field, Layer, ParseError};
 pub use extension::{ExtensionHeader, Ipv6Fragment};
 pub use fragment::{Fragment, FragmentError, Fragments};
+pub use gre::{EtherType, GRE_HEADER_LEN, GrePacket};
 pub use header::{
     Header, IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpVersion, destination_address, ecn, packet_len,
     set_ecn, source_address,
 };
-pub use icmp::{Echo, ExtendedEchoCode, TimeExceededCode};
+pub use icmp::{
+    Echo, ExtendedEchoCode, ExtendedEchoReply, ExtendedEchoRequest, IcmpExtensions, IcmpObject,
+    IcmpObjectClass, InterfaceInformation, InterfaceRole, MplsLabel, NeighborState,
+    TimeExceededCode,
+};
 pub use icmpv4::{
-    ICMP_HEADER_LEN, Icmpv4Kind, Icmpv4Message, Icmpv4ParameterCode, Icmpv4PhoturisCode,
-    Icmpv4RedirectCode, Icmpv4RouterCode, Icmpv4Type, Icmpv4Unreachable,
+    AddressMask, ICMP_HEADER_LEN, Icmpv4Kind, Icmpv4Message, Icmpv4ParameterCode,
+    Icmpv4PhoturisCode, Icmpv4RedirectCode, Icmpv4RouterCode, Icmpv4Type, Icmpv4Unreachable,
+    RouterEntry, Timestamps,
 };
 pub use icmpv6::{
-    Icmpv6Kind, Icmpv6Message, Icmpv6NodeQueryCode, Icmpv6NodeResponseCode, Icmpv6ParameterCode,
-    Icmpv6RenumberingCode, Icmpv6Type, Icmpv6Unreachable,
+    DomainName, DomainNameLabels, Icmpv6Kind, Icmpv6Message, Icmpv6NodeQueryCode,
+    Icmpv6NodeResponseCode, Icmpv6ParameterCode, Icmpv6RenumberingCode, Icmpv6Type,
+    Icmpv6Unreachable, MldQuery, NdpOption, NdpOptionKind, NdpOptions, NdpRedirect,
+    NeighborAdvertisement, NeighborFlags, NeighborSolicitation, Pref64, PrefixFlags,
+    PrefixInformation, RouteInformation, RouterAdvertisement, RouterFlags, RouterPreference,
 };
+pub use igmp::{IGMP_HEADER_LEN, IgmpKind, IgmpMessage, IgmpType};
 pub use ip::{IpPacket, Transport};
 pub use ipsec::{AuthenticationHeader, EncapsulatedPayload};
 pub use ipv4::Ipv4Packet;
@@ -70,6 +86,7 @@ pub use ipv6_extension::{
     UnknownOptionAction,
 };
 pub use lenient::Lenient;
+pub use multicast::{GroupRecord, GroupRecordKind, SourceQuery};
 pub use option_kinds::{Ipv4OptionKind, Ipv6OptionKind, Ipv6RoutingKind, TcpOptionKind};
 pub use protocol::Protocol;
 pub use quote::{EchoId, Ports, QuotedPacket};
@@ -77,6 +94,8 @@ pub use quote::{EchoId, Ports, QuotedPacket};
 pub use reassembly::{Reassembled, Reassembler, ReassemblyError, ReassemblyLimits};
 pub use registry::UnknownName;
 pub use rewrite::{IpPacketMut, RewriteError};
+pub use sctp::{Crc32c, SCTP_HEADER_LEN, SctpChunk, SctpChunkType, SctpPacket};
+pub use sequence::{Element, Sequence, SequenceIter};
 pub use tcp::{TCP_HEADER_LEN, TcpSegment};
 pub use tcp_flags::TcpFlags;
 pub use tcp_options::{

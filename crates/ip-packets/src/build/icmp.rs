@@ -1,10 +1,12 @@
 //! The ICMP header of a packet in the making, for either version.
 
-use super::{BuildError, PacketBuilder, Upper};
-use crate::Protocol;
+use super::ip::{ICMPV4_ERROR_LEN, ICMPV6_ERROR_LEN};
+use super::{BuildError, PacketBuilder, Payload, Upper};
 use crate::checksum::{PseudoHeader, checksum};
 use crate::header::IpVersion;
+use crate::icmp::{MIN_QUOTE_LEN, structure_len, write_structure};
 use crate::icmpv4::ICMP_HEADER_LEN;
+use crate::{IcmpObject, Icmpv4Kind, Icmpv4Type, Icmpv6Kind, Icmpv6Type, Protocol, Sequence};
 
 /// A packet with an ICMP message in the making.
 pub type IcmpBuilder<'a, P = &'a [u8]> = PacketBuilder<'a, Icmp, P>;
@@ -59,6 +61,140 @@ impl<P> IcmpBuilder<'_, P> {
     pub const fn checksum(mut self, checksum: u16) -> Self {
         self.upper.checksum = Some(checksum);
         self
+    }
+}
+
+impl<'a> IcmpBuilder<'a> {
+    /// Puts extensions behind the quote of an error.
+    ///
+    /// The quote is padded with zeros to at least 128 bytes, and cut so that the whole packet is at
+    /// most as long as an error may be: 576 bytes under IPv4, 1280 under IPv6. The length octet
+    /// says where the extensions start; [`word`](Self::word) replaces it.
+    ///
+    /// ```
+    /// use wirecraft_ip_packets::{IcmpObject, MplsLabel, Sequence, v4};
+    ///
+    /// let (router, source) = ([10, 0, 0, 9].into(), [10, 0, 0, 1].into());
+    /// let lost = v4(source, [10, 0, 0, 2].into()).ttl(1).udp(40_000, 33_434).build();
+    /// let labels = [MplsLabel { label: 16_001, traffic_class: 0, bottom: true, ttl: 1 }];
+    /// let objects = [IcmpObject::MplsLabels(Sequence::new(&labels))];
+    /// let error = v4(router, source).icmp_time_exceeded(&lost).extensions(&objects);
+    /// assert_eq!(error.len(), 20 + 8 + 128 + 4 + 8);
+    /// ```
+    ///
+    /// Source: RFC 4884 §4, §5.
+    pub fn extensions(
+        mut self,
+        objects: &'a [IcmpObject<'a>],
+    ) -> IcmpBuilder<'a, MultiPart<'a, &'a [u8]>> {
+        let objects_len = structure_len(&Sequence::new(objects));
+        let (error_len, unit) = match self.version() {
+            IpVersion::V4 => (ICMPV4_ERROR_LEN, 4),
+            IpVersion::V6 => (ICMPV6_ERROR_LEN, 8),
+        };
+        let room = error_len.saturating_sub(self.len() - self.payload.len() + objects_len);
+        let max = (room / unit * unit).max(MIN_QUOTE_LEN);
+        self.payload = self.payload.get(..max).unwrap_or(self.payload);
+        self.extensions_unlimited(objects)
+    }
+}
+
+impl<'a, P: Payload> IcmpBuilder<'a, P> {
+    /// Puts extensions behind any payload, as [`extensions`](IcmpBuilder::extensions) does, but
+    /// cuts nothing.
+    pub fn extensions_unlimited(
+        self,
+        objects: &'a [IcmpObject<'a>],
+    ) -> IcmpBuilder<'a, MultiPart<'a, P>> {
+        let version = self.version();
+        self.map_payload(|icmp, quote| {
+            let unit = match version {
+                IpVersion::V4 => 4,
+                IpVersion::V6 => 8,
+            };
+            let quote_len = quote.encoded_len().max(MIN_QUOTE_LEN);
+            let part = MultiPart {
+                quote_len: quote_len.next_multiple_of(unit),
+                quote,
+                objects: Sequence::new(objects),
+            };
+            let [units, ..] = (part.quote_len / unit).to_le_bytes();
+            if let Some(at) = length_octet(version, icmp.message_type) {
+                icmp.word[at] = units;
+            }
+            part
+        })
+    }
+}
+
+/// Returns which byte of the word says how long the quote is. RFC 4884 §4.
+const fn length_octet(version: IpVersion, message_type: u8) -> Option<usize> {
+    match version {
+        IpVersion::V4 => match Icmpv4Type::new(message_type) {
+            Icmpv4Type::DESTINATION_UNREACHABLE
+            | Icmpv4Type::TIME_EXCEEDED
+            | Icmpv4Type::PARAMETER_PROBLEM => Some(1),
+            _ => None,
+        },
+        IpVersion::V6 => match Icmpv6Type::new(message_type) {
+            Icmpv6Type::DESTINATION_UNREACHABLE | Icmpv6Type::TIME_EXCEEDED => Some(0),
+            _ => None,
+        },
+    }
+}
+
+/// A quote with extensions behind it, as the payload of an ICMP error.
+#[derive(Clone, Copy, Debug)]
+pub struct MultiPart<'a, P> {
+    quote: P,
+    /// The length of the quote with its padding, in bytes.
+    quote_len: usize,
+    objects: Sequence<'a, IcmpObject<'a>>,
+}
+
+impl<P: Payload> Payload for MultiPart<'_, P> {
+    fn encoded_len(&self) -> usize {
+        self.quote_len + structure_len(&self.objects)
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        self.quote.check()
+    }
+
+    fn emit(&self, room: &mut [u8]) {
+        let (quote, extensions) = room.split_at_mut(self.quote_len);
+        let (quote, padding) = quote.split_at_mut(self.quote.encoded_len());
+        self.quote.emit(quote);
+        padding.fill(0);
+        write_structure(&self.objects, extensions);
+    }
+}
+
+/// What stands behind the header of a typed ICMP message.
+#[derive(Clone, Copy, Debug)]
+pub struct Icmpv4Body<'a>(pub(super) Icmpv4Kind<'a>);
+
+impl Payload for Icmpv4Body<'_> {
+    fn encoded_len(&self) -> usize {
+        self.0.body_len()
+    }
+
+    fn emit(&self, room: &mut [u8]) {
+        self.0.write_body(room);
+    }
+}
+
+/// What stands behind the header of a typed ICMPv6 message.
+#[derive(Clone, Copy, Debug)]
+pub struct Icmpv6Body<'a>(pub(super) Icmpv6Kind<'a>);
+
+impl Payload for Icmpv6Body<'_> {
+    fn encoded_len(&self) -> usize {
+        self.0.body_len()
+    }
+
+    fn emit(&self, room: &mut [u8]) {
+        self.0.write_body(room);
     }
 }
 

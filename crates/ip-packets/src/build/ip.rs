@@ -3,12 +3,16 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
-    Bare, BuildError, Esp, EspBuilder, Icmp, IcmpBuilder, Ipv4Builder, Ipv6Builder, PacketBuilder,
-    Payload, Tcp, TcpBuilder, Udp, UdpBuilder, Upper,
+    Bare, BuildError, Esp, EspBuilder, Gre, GreBuilder, Icmp, IcmpBuilder, Icmpv4Body, Icmpv6Body,
+    Igmp, IgmpBody, IgmpBuilder, Ipv4Builder, Ipv6Builder, PacketBuilder, Payload, Sctp,
+    SctpBuilder, Tcp, TcpBuilder, Udp, UdpBuilder, Upper,
 };
 use crate::checksum::PseudoHeader;
 use crate::header::IpVersion;
-use crate::{Dscp, Ecn, Icmpv4Type, Icmpv4Unreachable, Icmpv6Type, Icmpv6Unreachable, Protocol};
+use crate::{
+    Dscp, Ecn, Icmpv4Kind, Icmpv4ParameterCode, Icmpv4RedirectCode, Icmpv4Type, Icmpv4Unreachable,
+    Icmpv6Kind, Icmpv6ParameterCode, Icmpv6Type, Icmpv6Unreachable, IgmpKind, Protocol,
+};
 
 pub(super) const DEFAULT_HOP_LIMIT: u8 = 64;
 
@@ -16,9 +20,9 @@ pub(super) const DEFAULT_HOP_LIMIT: u8 = 64;
 pub(super) const MAX_LEN: usize = 65_535;
 
 /// The length up to which an ICMP error quotes, in bytes of the whole packet. RFC 1812 §4.3.2.3.
-const ICMPV4_ERROR_LEN: usize = 576;
+pub(super) const ICMPV4_ERROR_LEN: usize = 576;
 /// The same for ICMPv6: the minimum MTU. RFC 4443 §2.4 (c).
-const ICMPV6_ERROR_LEN: usize = 1280;
+pub(super) const ICMPV6_ERROR_LEN: usize = 1280;
 const ICMP_HEADER_LEN: usize = 8;
 
 /// Starts an IPv4 packet.
@@ -280,6 +284,40 @@ macro_rules! upper_layers {
                 self.upper(Icmp::new(message_type, code, [0; 4]))
             }
 
+            /// Goes on with any IGMP message that parsing can tell.
+            ///
+            /// Routers want a TTL of 1 and the router alert option.
+            pub fn igmp(self, message: IgmpKind<'a>) -> IgmpBuilder<'a, IgmpBody<'a>> {
+                self.upper(Igmp::new(&message)).nest(IgmpBody(message))
+            }
+
+            /// Goes on with a GRE header, of which nothing is there that need not be.
+            ///
+            /// It says IPv4 or IPv6 if such a packet is [nested](PacketBuilder::nest), and IPv4
+            /// for bytes where [`protocol`](GreBuilder::protocol) does not say otherwise.
+            ///
+            /// ```
+            /// use wirecraft_ip_packets::{v4, v6};
+            ///
+            /// let inner = v6([1; 16].into(), [2; 16].into()).udp(1000, 53);
+            /// let outer = v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into()).gre().key(7).nest(inner);
+            /// assert_eq!(outer.len(), 20 + 8 + 48);
+            /// ```
+            ///
+            /// Source: RFC 2784, RFC 2890.
+            #[inline]
+            pub fn gre(self) -> GreBuilder<'a> {
+                self.upper(Gre::new())
+            }
+
+            /// Goes on with an SCTP packet without chunks, its verification tag 0.
+            ///
+            /// Source: RFC 9260 §3.
+            #[inline]
+            pub fn sctp(self, source_port: u16, destination_port: u16) -> SctpBuilder<'a> {
+                self.upper(Sctp::new(source_port, destination_port))
+            }
+
             /// Goes on with a payload that stands on IP by itself.
             #[inline]
             pub fn bare(self, protocol: Protocol) -> PacketBuilder<'a, Bare> {
@@ -311,6 +349,51 @@ upper_layers!(Ipv6Builder);
 upper_layers!(IpBuilder);
 
 impl<'a> Ipv4Builder<'a> {
+    /// Goes on with any ICMP message that parsing can tell, exactly as it says: a quote is not cut.
+    ///
+    /// ```
+    /// use wirecraft_ip_packets::{Icmpv4Kind, Timestamps, v4};
+    ///
+    /// let times = Timestamps { identifier: 7, originate: 3_600_000, ..Timestamps::default() };
+    /// let message = Icmpv4Kind::TimestampRequest(times);
+    /// let packet = v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into()).icmpv4(message).build();
+    /// assert_eq!(packet.len(), 20 + 20);
+    /// ```
+    pub fn icmpv4(self, message: Icmpv4Kind<'a>) -> IcmpBuilder<'a, Icmpv4Body<'a>> {
+        let (message_type, code) = (message.message_type().number(), message.code());
+        self.icmp(message_type, code)
+            .word(message.word())
+            .nest(Icmpv4Body(message))
+    }
+
+    /// Goes on with the error that a field of the packet `quoted` is wrong, `pointer` bytes from
+    /// its start.
+    pub fn icmp_parameter_problem(
+        self,
+        code: Icmpv4ParameterCode,
+        pointer: u8,
+        quoted: &'a [u8],
+    ) -> IcmpBuilder<'a> {
+        let quoted = IpBuilder::from(self).quotable(quoted);
+        self.icmp(Icmpv4Type::PARAMETER_PROBLEM.number(), code.number())
+            .word([pointer, 0, 0, 0])
+            .payload(quoted)
+    }
+
+    /// Goes on with the advice that what the packet `quoted` is an example of goes better by way
+    /// of `gateway`.
+    pub fn icmp_redirect(
+        self,
+        code: Icmpv4RedirectCode,
+        gateway: Ipv4Addr,
+        quoted: &'a [u8],
+    ) -> IcmpBuilder<'a> {
+        let quoted = IpBuilder::from(self).quotable(quoted);
+        self.icmp(Icmpv4Type::REDIRECT.number(), code.number())
+            .word(gateway.octets())
+            .payload(quoted)
+    }
+
     /// Goes on with the error that the packet `quoted` did not reach its destination.
     pub fn icmp_unreachable(self, code: Icmpv4Unreachable, quoted: &'a [u8]) -> IcmpBuilder<'a> {
         IpBuilder::from(self).unreachable(code.number(), [0; 4], quoted)
@@ -318,6 +401,47 @@ impl<'a> Ipv4Builder<'a> {
 }
 
 impl<'a> Ipv6Builder<'a> {
+    /// Goes on with any ICMPv6 message that parsing can tell, exactly as it says: a quote is not
+    /// cut.
+    ///
+    /// Neighbor discovery wants a hop limit of 255, multicast listener discovery one of 1.
+    ///
+    /// ```
+    /// use wirecraft_ip_packets::{Icmpv6Kind, NdpOption, NeighborSolicitation, Sequence, v6};
+    ///
+    /// let options = [NdpOption::SourceLinkLayer(&[2, 0, 0, 0, 0, 1])];
+    /// let question = NeighborSolicitation {
+    ///     target: "fe80::2".parse()?,
+    ///     options: Sequence::new(&options),
+    /// };
+    /// let packet = v6("fe80::1".parse()?, "ff02::1:ff00:2".parse()?)
+    ///     .hop_limit(255)
+    ///     .icmpv6(Icmpv6Kind::NeighborSolicitation(question))
+    ///     .build();
+    /// assert_eq!(packet.len(), 40 + 24 + 8);
+    /// # Ok::<(), core::net::AddrParseError>(())
+    /// ```
+    pub fn icmpv6(self, message: Icmpv6Kind<'a>) -> IcmpBuilder<'a, Icmpv6Body<'a>> {
+        let (message_type, code) = (message.message_type().number(), message.code());
+        self.icmp(message_type, code)
+            .word(message.word())
+            .nest(Icmpv6Body(message))
+    }
+
+    /// Goes on with the error that a field of the packet `quoted` was not understood, `pointer`
+    /// bytes from its start.
+    pub fn icmp_parameter_problem(
+        self,
+        code: Icmpv6ParameterCode,
+        pointer: u32,
+        quoted: &'a [u8],
+    ) -> IcmpBuilder<'a> {
+        let quoted = IpBuilder::from(self).quotable(quoted);
+        self.icmp(Icmpv6Type::PARAMETER_PROBLEM.number(), code.number())
+            .word(pointer.to_be_bytes())
+            .payload(quoted)
+    }
+
     /// Goes on with the error that the packet `quoted` did not reach its destination.
     pub fn icmp_unreachable(self, code: Icmpv6Unreachable, quoted: &'a [u8]) -> IcmpBuilder<'a> {
         IpBuilder::from(self).unreachable(code.number(), [0; 4], quoted)

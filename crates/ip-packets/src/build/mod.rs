@@ -4,12 +4,15 @@
 //! wrong on purpose. A builder is a plain value: it can be kept, changed and written many times.
 
 mod esp;
+mod gre;
 mod icmp;
+mod igmp;
 mod ip;
 mod ipv4;
 mod ipv6;
 mod options;
 mod payload;
+mod sctp;
 mod tcp;
 mod udp;
 
@@ -22,11 +25,14 @@ use crate::error::Layer;
 use crate::header::IpVersion;
 
 pub use esp::{Esp, EspBuilder};
-pub use icmp::{Icmp, IcmpBuilder};
+pub use gre::{Gre, GreBuilder};
+pub use icmp::{Icmp, IcmpBuilder, Icmpv4Body, Icmpv6Body, MultiPart};
+pub use igmp::{Igmp, IgmpBody, IgmpBuilder};
 pub use ip::{IpBuilder, ip, v4, v6};
 pub use ipv4::Ipv4Builder;
 pub use ipv6::Ipv6Builder;
 pub use payload::Payload;
+pub use sctp::{Sctp, SctpBuilder};
 pub use tcp::{Tcp, TcpBuilder};
 pub use udp::{Udp, UdpBuilder};
 
@@ -159,6 +165,22 @@ impl<'a, U: Upper, P> PacketBuilder<'a, U, P> {
         if let Some(protocol) = payload.protocol() {
             upper.carry(protocol);
         }
+        PacketBuilder { ip, upper, payload }
+    }
+}
+
+impl<'a, U, P> PacketBuilder<'a, U, P> {
+    /// Replaces the payload, and changes the header to what it says of it.
+    pub(crate) fn map_payload<Q>(
+        self,
+        change: impl FnOnce(&mut U, P) -> Q,
+    ) -> PacketBuilder<'a, U, Q> {
+        let Self {
+            ip,
+            mut upper,
+            payload,
+        } = self;
+        let payload = change(&mut upper, payload);
         PacketBuilder { ip, upper, payload }
     }
 }

@@ -31,3 +31,25 @@ registry! {
         MULTIPLE_INTERFACES = 4, "multiple interfaces satisfy query";
     }
 }
+
+registry! {
+    /// The state of an entry in a neighbor table, as an extended echo reply says it.
+    ///
+    /// Source: RFC 8335 §3.
+    pub struct NeighborState {
+        /// Nothing is said.
+        RESERVED = 0, "reserved";
+        /// The entry has no link-layer address yet.
+        INCOMPLETE = 1, "incomplete";
+        /// The neighbor answered lately.
+        REACHABLE = 2, "reachable";
+        /// The neighbor has not answered lately.
+        STALE = 3, "stale";
+        /// The neighbor is about to be asked.
+        DELAY = 4, "delay";
+        /// The neighbor is asked.
+        PROBE = 5, "probe";
+        /// The neighbor does not answer.
+        FAILED = 6, "failed";
+    }
+}

@@ -1,8 +1,20 @@
 //! What the control messages of IPv4 and IPv6 have in common.
 
 mod codes;
+mod extension;
+mod interface;
 
-pub use codes::{ExtendedEchoCode, TimeExceededCode};
+use crate::Sequence;
+
+pub use codes::{ExtendedEchoCode, NeighborState, TimeExceededCode};
+pub use extension::{IcmpExtensions, IcmpObject, IcmpObjectClass, MplsLabel};
+pub use interface::{InterfaceInformation, InterfaceRole};
+
+pub(crate) use extension::{structure_len, write_structure};
+pub(crate) use interface::trimmed;
+
+/// The least length of a quote before extensions, in bytes. RFC 4884 §5.
+pub(crate) const MIN_QUOTE_LEN: usize = 128;
 
 /// An echo request or reply.
 ///
@@ -27,6 +39,90 @@ impl<'a> Echo<'a> {
             payload,
         }
     }
+
+    pub(crate) const fn word(&self) -> [u8; 4] {
+        two_words(self.identifier, self.sequence)
+    }
+}
+
+/// A question for the state of an interface, of the node itself or of a neighbor.
+///
+/// Source: RFC 8335 §2.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ExtendedEchoRequest<'a> {
+    /// Tells the runs of a probing program apart.
+    pub identifier: u16,
+    /// Tells the requests of one run apart.
+    pub sequence: u8,
+    /// Says that the interface is one of the node that is asked.
+    pub local: bool,
+    /// The interface, as one object of [`InterfaceName`](IcmpObject::InterfaceName) and its kin.
+    pub objects: Sequence<'a, IcmpObject<'a>>,
+}
+
+impl<'a> ExtendedEchoRequest<'a> {
+    pub(crate) fn new(word: [u8; 4], body: &'a [u8]) -> Self {
+        let extensions = IcmpExtensions::parse(body);
+        Self {
+            identifier: u16::from_be_bytes([word[0], word[1]]),
+            sequence: word[2],
+            local: word[3] & 1 == 1,
+            objects: extensions.map_or(Sequence::EMPTY, |it| it.objects()),
+        }
+    }
+
+    pub(crate) const fn word(&self) -> [u8; 4] {
+        let [a, b] = self.identifier.to_be_bytes();
+        [a, b, self.sequence, self.local as u8]
+    }
+}
+
+/// The state of an interface.
+///
+/// Source: RFC 8335 §3.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ExtendedEchoReply {
+    /// How the request was answered.
+    pub code: ExtendedEchoCode,
+    /// The identifier of the request.
+    pub identifier: u16,
+    /// The sequence number of the request.
+    pub sequence: u8,
+    /// The state of the neighbor table entry, where the interface is a neighbor's; the low three
+    /// bits are written.
+    pub state: NeighborState,
+    /// Says that the interface is active.
+    pub active: bool,
+    /// Says that IPv4 runs on the interface.
+    pub ipv4: bool,
+    /// Says that IPv6 runs on the interface.
+    pub ipv6: bool,
+}
+
+impl ExtendedEchoReply {
+    pub(crate) const fn new(code: u8, word: [u8; 4]) -> Self {
+        Self {
+            code: ExtendedEchoCode::new(code),
+            identifier: u16::from_be_bytes([word[0], word[1]]),
+            sequence: word[2],
+            state: NeighborState::new(word[3] >> 5),
+            active: word[3] & 0b100 != 0,
+            ipv4: word[3] & 0b010 != 0,
+            ipv6: word[3] & 0b001 != 0,
+        }
+    }
+
+    pub(crate) const fn word(&self) -> [u8; 4] {
+        let [a, b] = self.identifier.to_be_bytes();
+        let flags = (self.active as u8) << 2 | (self.ipv4 as u8) << 1 | self.ipv6 as u8;
+        [a, b, self.sequence, self.state.number() << 5 | flags]
+    }
+}
+
+/// Makes the four bytes after the checksum of two numbers.
+pub(crate) const fn two_words(first: u16, second: u16) -> [u8; 4] {
+    let ([a, b], [c, d]) = (first.to_be_bytes(), second.to_be_bytes());
+    [a, b, c, d]
 }
 
 /// Cuts RFC 4884 extensions off a quoted packet; `len` is the length by the message, 0 if it says none.
@@ -36,4 +132,27 @@ pub(crate) fn quoted_part(body: &[u8], len: usize) -> &[u8] {
         Some(quoted) if len != 0 => quoted,
         _ => body,
     }
+}
+
+/// Finds the extension structure behind a quote; `len` is as for [`quoted_part`].
+///
+/// Senders older than RFC 4884 do not say the length: what stands behind 128 bytes is an extension
+/// structure if it reads as one and has a checksum that is right. RFC 4884 §5.5.
+pub(crate) fn extensions_behind(
+    body: &[u8],
+    len: usize,
+) -> Result<Option<IcmpExtensions<'_>>, crate::ParseError> {
+    if len != 0 {
+        return match body.get(len..) {
+            Some(rest) if !rest.is_empty() => {
+                let extensions = IcmpExtensions::parse(rest);
+                extensions.map(Some).map_err(|error| error.shifted(len))
+            }
+            _ => Ok(None),
+        };
+    }
+    let old = body.get(MIN_QUOTE_LEN..).map(IcmpExtensions::parse);
+    Ok(old
+        .and_then(Result::ok)
+        .filter(|old| old.checksum() != 0 && old.checksum_is_valid()))
 }

@@ -1,17 +1,17 @@
 //! A validated view of an ICMP message for IPv4.
 
 mod codes;
-
-use core::net::Ipv4Addr;
+mod kind;
 
 use crate::error::{Layer, ParseError, short_header};
-use crate::icmp::quoted_part;
-use crate::{Echo, QuotedPacket, TimeExceededCode, checksum};
+use crate::icmp::extensions_behind;
+use crate::{IcmpExtensions, Lenient, QuotedPacket, checksum};
 
 pub use codes::{
     Icmpv4ParameterCode, Icmpv4PhoturisCode, Icmpv4RedirectCode, Icmpv4RouterCode, Icmpv4Type,
     Icmpv4Unreachable,
 };
+pub use kind::{AddressMask, Icmpv4Kind, RouterEntry, Timestamps};
 
 /// The length of an ICMP header with its type-dependent word, in bytes.
 pub const ICMP_HEADER_LEN: usize = 8;
@@ -26,66 +26,35 @@ pub struct Icmpv4Message<'a> {
     body: &'a [u8],
 }
 
-/// What a message says.
-#[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Icmpv4Kind<'a> {
-    /// Somebody asks for an answer.
-    EchoRequest(Echo<'a>),
-    /// The answer.
-    EchoReply(Echo<'a>),
-    /// A packet did not reach its destination.
-    DestinationUnreachable {
-        /// Why.
-        code: Icmpv4Unreachable,
-        /// The MTU of the hop that a packet was too big for, in bytes; 0 where the router does not
-        /// say, and under other codes. RFC 1191 §4.
-        next_hop_mtu: u16,
-        /// The start of that packet.
-        quoted: &'a [u8],
-    },
-    /// A packet ran out of hops, or its fragments out of time.
-    TimeExceeded {
-        /// Which of both.
-        code: TimeExceededCode,
-        /// The start of that packet.
-        quoted: &'a [u8],
-    },
-    /// A packet has a field that somebody did not like.
-    ParameterProblem {
-        /// What was wrong.
-        code: Icmpv4ParameterCode,
-        /// Where, in bytes from the start of the packet; meant under
-        /// [`POINTER`](Icmpv4ParameterCode::POINTER).
-        pointer: u8,
-        /// The start of that packet.
-        quoted: &'a [u8],
-    },
-    /// There is a better way for a packet.
-    Redirect {
-        /// What the redirection is for.
-        code: Icmpv4RedirectCode,
-        /// The better next hop.
-        gateway: Ipv4Addr,
-        /// The start of that packet.
-        quoted: &'a [u8],
-    },
-    /// Any other type.
-    Other {
-        /// What follows type, code and checksum.
-        word: [u8; 4],
-        /// What follows the word.
-        body: &'a [u8],
-    },
-}
-
 impl<'a> Icmpv4Message<'a> {
     /// Reads the message that `bytes` is.
     ///
     /// # Errors
-    /// [`ParseError`] if there are less than 8 bytes.
+    /// [`ParseError`] if there are less than 8 bytes, or less than the type always has: the times
+    /// of a timestamp, the mask of an address mask, the routers that an advertisement counts.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let message = Self::split(bytes)?;
+        kind::check(message.message_type(), message.word(), message.body)?;
+        Ok(message)
+    }
+
+    /// Reads what there is of a message: see [`Lenient`].
+    ///
+    /// What is too short for its type is [`Icmpv4Kind::Other`].
+    ///
+    /// # Errors
+    /// [`ParseError`] if there are less than 8 bytes.
+    pub fn parse_lenient(bytes: &'a [u8]) -> Result<Lenient<Self>, ParseError> {
+        let message = Self::split(bytes)?;
+        Ok(match Self::parse(bytes) {
+            Ok(message) => Lenient::whole(message),
+            Err(error) => Lenient::stopped(message, error),
+        })
+    }
+
+    #[inline]
+    fn split(bytes: &'a [u8]) -> Result<Self, ParseError> {
         match bytes.split_first_chunk() {
             Some((header, body)) => Ok(Self {
                 bytes,
@@ -143,53 +112,49 @@ impl<'a> Icmpv4Message<'a> {
         checksum::checksum(self.bytes) == 0
     }
 
+    /// Returns the four bytes after the checksum, whose meaning depends on the type.
+    #[must_use]
+    #[inline]
+    pub const fn word(&self) -> [u8; 4] {
+        let [_, _, _, _, word @ ..] = *self.header;
+        word
+    }
+
     /// Returns what the message says.
     #[must_use]
     #[inline]
     pub fn kind(&self) -> Icmpv4Kind<'a> {
-        let [_, code, _, _, word @ ..] = *self.header;
-        let body = self.body;
-        match self.message_type() {
-            Icmpv4Type::ECHO_REQUEST => Icmpv4Kind::EchoRequest(Echo::new(word, body)),
-            Icmpv4Type::ECHO_REPLY => Icmpv4Kind::EchoReply(Echo::new(word, body)),
-            Icmpv4Type::DESTINATION_UNREACHABLE => Icmpv4Kind::DestinationUnreachable {
-                code: Icmpv4Unreachable::new(code),
-                next_hop_mtu: u16::from_be_bytes([word[2], word[3]]),
-                quoted: self.quoted_bytes(word),
-            },
-            Icmpv4Type::TIME_EXCEEDED => Icmpv4Kind::TimeExceeded {
-                code: TimeExceededCode::new(code),
-                quoted: self.quoted_bytes(word),
-            },
-            Icmpv4Type::PARAMETER_PROBLEM => Icmpv4Kind::ParameterProblem {
-                code: Icmpv4ParameterCode::new(code),
-                pointer: word[0],
-                quoted: self.quoted_bytes(word),
-            },
-            Icmpv4Type::REDIRECT => Icmpv4Kind::Redirect {
-                code: Icmpv4RedirectCode::new(code),
-                gateway: Ipv4Addr::from(word),
-                quoted: body,
-            },
-            _ => Icmpv4Kind::Other { word, body },
-        }
+        Icmpv4Kind::read(self.message_type(), self.code(), self.word(), self.body)
     }
 
     /// Returns the packet that an error message quotes, as far as it can be read.
     #[must_use]
     pub fn quoted_packet(&self) -> Option<QuotedPacket<'a>> {
-        match self.kind() {
-            Icmpv4Kind::DestinationUnreachable { quoted, .. }
-            | Icmpv4Kind::TimeExceeded { quoted, .. }
-            | Icmpv4Kind::ParameterProblem { quoted, .. }
-            | Icmpv4Kind::Redirect { quoted, .. } => QuotedPacket::parse(quoted).ok(),
-            _ => None,
-        }
+        QuotedPacket::parse(self.kind().quoted()?).ok()
     }
 
-    /// The length octet of RFC 4884 §4.1 to §4.3 counts words of 4 bytes.
-    #[inline]
-    fn quoted_bytes(&self, word: [u8; 4]) -> &'a [u8] {
-        quoted_part(self.body, usize::from(word[1]) * 4)
+    /// Returns the extensions behind the quote of an error, or those that an extended echo request
+    /// consists of; `None` if there are none.
+    ///
+    /// Where the message does not say how long the quote is, what stands behind 128 bytes is taken
+    /// for extensions if its checksum is right: senders older than RFC 4884 do so.
+    ///
+    /// # Errors
+    /// [`ParseError`] if something is there and is no extension structure.
+    ///
+    /// Source: RFC 4884 §4, §5.5, RFC 8335 §2.
+    pub fn extensions(&self) -> Result<Option<IcmpExtensions<'a>>, ParseError> {
+        let found = match self.message_type() {
+            Icmpv4Type::DESTINATION_UNREACHABLE
+            | Icmpv4Type::TIME_EXCEEDED
+            | Icmpv4Type::PARAMETER_PROBLEM => {
+                extensions_behind(self.body, kind::quote_len(self.message_type(), self.word()))
+            }
+            Icmpv4Type::EXTENDED_ECHO_REQUEST if !self.body.is_empty() => {
+                IcmpExtensions::parse(self.body).map(Some)
+            }
+            _ => Ok(None),
+        };
+        found.map_err(|error| error.shifted(ICMP_HEADER_LEN))
     }
 }

@@ -1,15 +1,25 @@
 //! A validated view of an ICMPv6 message.
 
 mod codes;
+mod kind;
+mod mld;
+mod ndp;
 
 use crate::checksum::PseudoHeader;
 use crate::error::{Layer, ParseError, short_header};
-use crate::icmp::quoted_part;
-use crate::{Echo, Protocol, QuotedPacket, TimeExceededCode};
+use crate::icmp::extensions_behind;
+use crate::{IcmpExtensions, Lenient, Protocol, QuotedPacket};
 
 pub use codes::{
     Icmpv6NodeQueryCode, Icmpv6NodeResponseCode, Icmpv6ParameterCode, Icmpv6RenumberingCode,
     Icmpv6Type, Icmpv6Unreachable,
+};
+pub use kind::Icmpv6Kind;
+pub use mld::MldQuery;
+pub use ndp::{
+    DomainName, DomainNameLabels, NdpOption, NdpOptionKind, NdpOptions, NdpRedirect,
+    NeighborAdvertisement, NeighborFlags, NeighborSolicitation, Pref64, PrefixFlags,
+    PrefixInformation, RouteInformation, RouterAdvertisement, RouterFlags, RouterPreference,
 };
 
 /// An ICMPv6 message whose header is all there.
@@ -24,90 +34,48 @@ pub struct Icmpv6Message<'a> {
 
 /// The length of type, code and checksum: all that every message has.
 const HEADER_LEN: usize = 4;
-/// The length of the header with the word that errors and echoes have.
-const HEADER_AND_WORD_LEN: usize = 8;
-
-/// What a message says.
-#[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Icmpv6Kind<'a> {
-    /// Somebody asks for an answer.
-    EchoRequest(Echo<'a>),
-    /// The answer.
-    EchoReply(Echo<'a>),
-    /// A packet did not reach its destination.
-    DestinationUnreachable {
-        /// Why.
-        code: Icmpv6Unreachable,
-        /// The start of that packet.
-        quoted: &'a [u8],
-    },
-    /// A packet does not fit the next hop.
-    PacketTooBig {
-        /// The MTU of that hop, in bytes.
-        mtu: u32,
-        /// The start of that packet.
-        quoted: &'a [u8],
-    },
-    /// A packet ran out of hops, or its fragments out of time.
-    TimeExceeded {
-        /// Which of both.
-        code: TimeExceededCode,
-        /// The start of that packet.
-        quoted: &'a [u8],
-    },
-    /// A packet has a field that somebody did not understand.
-    ParameterProblem {
-        /// What was wrong.
-        code: Icmpv6ParameterCode,
-        /// Where, in bytes from the start of the packet.
-        pointer: u32,
-        /// The start of that packet.
-        quoted: &'a [u8],
-    },
-    /// Any other type.
-    Other {
-        /// What follows type, code and checksum.
-        body: &'a [u8],
-    },
-}
+/// The length of the word that follows it in most messages.
+const WORD_LEN: usize = 4;
 
 impl<'a> Icmpv6Message<'a> {
     /// Reads the message that `bytes` is.
     ///
     /// # Errors
-    /// [`ParseError`] if there are less than 4 bytes, or less than 8 for an error or an echo.
+    /// [`ParseError`] if there are less than 4 bytes, or less than the type always has; if an
+    /// option of neighbor discovery has no length or is cut off, and if there are fewer sources or
+    /// records of multicast listeners than the message counts.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
-        let Some((header, body)) = bytes.split_first_chunk() else {
-            return Err(short_header(Layer::Icmpv6, HEADER_LEN, bytes.len()));
-        };
-        let message = Self {
-            bytes,
-            header,
-            body,
-        };
-        if body.len() < 4 && message.has_word() {
-            return Err(short_header(
-                Layer::Icmpv6,
-                HEADER_AND_WORD_LEN,
-                bytes.len(),
-            ));
-        }
+        let message = Self::split(bytes)?;
+        kind::check(message.message_type(), message.body)?;
         Ok(message)
     }
 
+    /// Reads what there is of a message: see [`Lenient`].
+    ///
+    /// What is too short for its type is [`Icmpv6Kind::Other`]; options and records are there up
+    /// to the first that cannot be read.
+    ///
+    /// # Errors
+    /// [`ParseError`] if there are less than 4 bytes.
+    pub fn parse_lenient(bytes: &'a [u8]) -> Result<Lenient<Self>, ParseError> {
+        let message = Self::split(bytes)?;
+        Ok(match Self::parse(bytes) {
+            Ok(message) => Lenient::whole(message),
+            Err(error) => Lenient::stopped(message, error),
+        })
+    }
+
     #[inline]
-    const fn has_word(&self) -> bool {
-        matches!(
-            self.message_type(),
-            Icmpv6Type::DESTINATION_UNREACHABLE
-                | Icmpv6Type::PACKET_TOO_BIG
-                | Icmpv6Type::TIME_EXCEEDED
-                | Icmpv6Type::PARAMETER_PROBLEM
-                | Icmpv6Type::ECHO_REQUEST
-                | Icmpv6Type::ECHO_REPLY
-        )
+    fn split(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        match bytes.split_first_chunk() {
+            Some((header, body)) => Ok(Self {
+                bytes,
+                header,
+                body,
+            }),
+            None => Err(short_header(Layer::Icmpv6, HEADER_LEN, bytes.len())),
+        }
     }
 
     /// Returns the whole message.
@@ -157,56 +125,50 @@ impl<'a> Icmpv6Message<'a> {
         pseudo_header.verify(Protocol::ICMPV6, self.bytes)
     }
 
+    /// Returns the four bytes after the checksum, whose meaning depends on the type; `None` if
+    /// the message ends before.
+    #[must_use]
+    #[inline]
+    pub fn word(&self) -> Option<[u8; 4]> {
+        self.body.first_chunk().copied()
+    }
+
     /// Returns what the message says.
     #[must_use]
     #[inline]
     pub fn kind(&self) -> Icmpv6Kind<'a> {
-        let code = self.code();
-        let Some((word, body)) = self.body.split_first_chunk::<4>() else {
-            return Icmpv6Kind::Other { body: self.body };
-        };
-        match self.message_type() {
-            Icmpv6Type::ECHO_REQUEST => Icmpv6Kind::EchoRequest(Echo::new(*word, body)),
-            Icmpv6Type::ECHO_REPLY => Icmpv6Kind::EchoReply(Echo::new(*word, body)),
-            Icmpv6Type::DESTINATION_UNREACHABLE => Icmpv6Kind::DestinationUnreachable {
-                code: Icmpv6Unreachable::new(code),
-                quoted: quoted_bytes(*word, body),
-            },
-            Icmpv6Type::PACKET_TOO_BIG => Icmpv6Kind::PacketTooBig {
-                mtu: u32::from_be_bytes(*word),
-                quoted: body,
-            },
-            Icmpv6Type::TIME_EXCEEDED => Icmpv6Kind::TimeExceeded {
-                code: TimeExceededCode::new(code),
-                quoted: quoted_bytes(*word, body),
-            },
-            Icmpv6Type::PARAMETER_PROBLEM => {
-                let pointer = u32::from_be_bytes(*word);
-                Icmpv6Kind::ParameterProblem {
-                    code: Icmpv6ParameterCode::new(code),
-                    pointer,
-                    quoted: body,
-                }
-            }
-            _ => Icmpv6Kind::Other { body: self.body },
-        }
+        Icmpv6Kind::read(self.message_type(), self.code(), self.body)
     }
 
     /// Returns the packet that an error message quotes, as far as it can be read.
     #[must_use]
     pub fn quoted_packet(&self) -> Option<QuotedPacket<'a>> {
-        match self.kind() {
-            Icmpv6Kind::DestinationUnreachable { quoted, .. }
-            | Icmpv6Kind::PacketTooBig { quoted, .. }
-            | Icmpv6Kind::TimeExceeded { quoted, .. }
-            | Icmpv6Kind::ParameterProblem { quoted, .. } => QuotedPacket::parse(quoted).ok(),
-            _ => None,
-        }
+        QuotedPacket::parse(self.kind().quoted()?).ok()
     }
-}
 
-/// The length octet of RFC 4884 §4.4 and §4.5 counts words of 8 bytes.
-#[inline]
-fn quoted_bytes(word: [u8; 4], body: &[u8]) -> &[u8] {
-    quoted_part(body, usize::from(word[0]) * 8)
+    /// Returns the extensions behind the quote of an error, or those that an extended echo request
+    /// consists of; `None` if there are none.
+    ///
+    /// Where the message does not say how long the quote is, what stands behind 128 bytes is taken
+    /// for extensions if its checksum is right: senders older than RFC 4884 do so.
+    ///
+    /// # Errors
+    /// [`ParseError`] if something is there and is no extension structure.
+    ///
+    /// Source: RFC 4884 §4, §5.5, RFC 8335 §2.
+    pub fn extensions(&self) -> Result<Option<IcmpExtensions<'a>>, ParseError> {
+        let Some((word, rest)) = self.body.split_first_chunk::<WORD_LEN>() else {
+            return Ok(None);
+        };
+        let found = match self.message_type() {
+            Icmpv6Type::DESTINATION_UNREACHABLE | Icmpv6Type::TIME_EXCEEDED => {
+                extensions_behind(rest, kind::quote_len(self.message_type(), *word))
+            }
+            Icmpv6Type::EXTENDED_ECHO_REQUEST if !rest.is_empty() => {
+                IcmpExtensions::parse(rest).map(Some)
+            }
+            _ => Ok(None),
+        };
+        found.map_err(|error| error.shifted(HEADER_LEN + WORD_LEN))
+    }
 }

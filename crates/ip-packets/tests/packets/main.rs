@@ -4,13 +4,17 @@
 
 mod any_bytes;
 mod builders;
+mod carriers;
 mod etherparse;
 mod extensions;
 mod fragments;
 mod header;
+mod icmp;
 mod ipv4_options;
 mod ipv6;
 mod lenient;
+mod messages;
+mod ndp;
 mod nesting;
 mod quotes;
 mod reassembly;
