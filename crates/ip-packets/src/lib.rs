@@ -11,6 +11,8 @@ pub mod checksum;
 
 mod build;
 mod error;
+#[cfg(feature = "text")]
+mod expression;
 mod extension;
 mod fragment;
 mod gre;
@@ -37,6 +39,7 @@ mod registry;
 mod rewrite;
 mod sctp;
 mod sequence;
+mod show;
 mod tcp;
 mod tcp_flags;
 mod tcp_options;
@@ -49,6 +52,8 @@ pub use build::{
     Payload, Sctp, SctpBuilder, Tcp, TcpBuilder, Udp, UdpBuilder, Upper, ip, v4, v6,
 };
 pub use error::{Expected, Field, Layer, ParseError};
+#[cfg(feature = "text")]
+pub use expression::{Defaults, Expression, ExpressionError, ExpressionProblem};
 pub use extension::{ExtensionHeader, Ipv6Fragment};
 pub use fragment::{Fragment, FragmentError, Fragments};
 pub use gre::{EtherType, GRE_HEADER_LEN, GrePacket};
@@ -96,6 +101,7 @@ pub use registry::UnknownName;
 pub use rewrite::{IpPacketMut, RewriteError};
 pub use sctp::{Crc32c, SCTP_HEADER_LEN, SctpChunk, SctpChunkType, SctpPacket};
 pub use sequence::{Element, Sequence, SequenceIter};
+pub use show::Hexdump;
 pub use tcp::{TCP_HEADER_LEN, TcpSegment};
 pub use tcp_flags::TcpFlags;
 pub use tcp_options::{

@@ -7,6 +7,8 @@ mod builders;
 mod carriers;
 mod etherparse;
 mod extensions;
+#[cfg(feature = "text")]
+mod expressions;
 mod fragments;
 mod header;
 mod icmp;
@@ -20,6 +22,7 @@ mod quotes;
 mod reassembly;
 mod registries;
 mod rewrite;
+mod shown;
 mod smoltcp;
 mod strategies;
 mod tcp_options;

@@ -1,0 +1,204 @@
+//! Syntax to bytes: from the addresses inwards, then from the payload outwards.
+
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr};
+
+use super::argument::{self, Arguments, LEN_MAX};
+use super::error::{ExpressionProblem, Problem};
+use super::syntax::{Call, Part};
+use super::{Defaults, extension, icmp, ip, neighbour, upper};
+use crate::checksum::PseudoHeader;
+use crate::{BuildError, IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpBuilder, Protocol, v4, v6};
+
+/// What stands on IP where nothing says what it is: for experiments. RFC 3692.
+const UNNAMED: Protocol = Protocol::new(253);
+
+/// What a layer carries, and what it becomes by that.
+#[derive(Default)]
+pub(super) struct Carried {
+    pub(super) bytes: Vec<u8>,
+    /// What the outermost layer of `bytes` is.
+    protocol: Option<Protocol>,
+    /// The extension of an ICMP error, on its way out to the error.
+    pub(super) extension: Option<Vec<u8>>,
+}
+
+impl Carried {
+    /// Returns what the header around it says it is.
+    pub(super) fn protocol(&self) -> Protocol {
+        self.protocol.unwrap_or(UNNAMED)
+    }
+
+    /// Puts a layer in place of what it carries.
+    pub(super) fn wrap(&mut self, bytes: Vec<u8>, protocol: Protocol) {
+        self.bytes = bytes;
+        self.protocol = Some(protocol);
+    }
+
+    /// Puts bytes before those there are.
+    pub(super) fn prepend(&mut self, head: &[u8], protocol: Protocol) {
+        self.bytes.splice(..0, head.iter().copied());
+        self.protocol = Some(protocol);
+    }
+}
+
+/// The addresses that the checksums of a layer cover.
+#[derive(Clone, Copy)]
+pub(super) struct Addresses {
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+}
+
+impl Addresses {
+    const fn outside(defaults: &Defaults) -> Self {
+        Self {
+            source: IpAddr::V4(defaults.source_v4),
+            destination: IpAddr::V4(defaults.destination_v4),
+        }
+    }
+
+    /// Returns what checksums cover beside their own bytes.
+    pub(super) fn pseudo_header(&self) -> PseudoHeader {
+        match self.builder() {
+            IpBuilder::V4(_) => PseudoHeader::new(self.source, self.destination),
+            IpBuilder::V6(_) => PseudoHeader::new(in_v6(self.source), in_v6(self.destination)),
+        }
+        .unwrap_or_else(|| PseudoHeader::v4(Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED))
+    }
+
+    /// Returns the length of the header of such a packet, in bytes.
+    pub(super) const fn header_len(&self) -> usize {
+        match (self.source, self.destination) {
+            (IpAddr::V4(_), IpAddr::V4(_)) => IPV4_HEADER_LEN,
+            _ => IPV6_HEADER_LEN,
+        }
+    }
+
+    /// Starts a packet on which the checksums of an upper layer come out right.
+    pub(super) fn builder(&self) -> IpBuilder<'static> {
+        match (self.source, self.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => v4(source, destination).into(),
+            (IpAddr::V6(source), IpAddr::V6(destination)) => v6(source, destination).into(),
+            (IpAddr::V4(source), IpAddr::V6(destination)) => {
+                v6(source.to_ipv6_mapped(), destination).into()
+            }
+            (IpAddr::V6(source), IpAddr::V4(destination)) => {
+                v6(source, destination.to_ipv6_mapped()).into()
+            }
+        }
+    }
+}
+
+/// Returns an address of either version as one of version 6.
+const fn in_v6(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => IpAddr::V6(address.to_ipv6_mapped()),
+        address => address,
+    }
+}
+
+/// One layer: its names, its fields, and how it is built around what it carries.
+pub(super) struct Layer {
+    pub(super) name: &'static str,
+    pub(super) fields: &'static [&'static str],
+    pub(super) build: fn(Arguments<'_>, &Addresses, &mut Carried) -> Result<(), Problem>,
+}
+
+/// The layers, in the order in which errors list them.
+const LAYERS: [&[Layer]; 5] = [
+    ip::LAYERS,
+    extension::LAYERS,
+    upper::LAYERS,
+    icmp::LAYERS,
+    neighbour::LAYERS,
+];
+
+/// All names, for errors. A test keeps it complete.
+const NAMES: &[&str] = &[
+    "ip", "ip6", "hbh", "dstopts", "routing", "srh", "frag", "ah", "esp", "tcp", "udp", "udplite",
+    "gre", "sctp", "icmp", "icmp6", "ext", "igmp", "igmp3r", "rs", "ra", "ns", "na", "redirect",
+    "mldq", "mldr", "mldd", "mld2r", "hex", "zeros", "repeat", "raw",
+];
+
+pub(super) fn build(parts: &[Part], defaults: &Defaults) -> Result<Carried, Problem> {
+    let mut at = Addresses::outside(defaults);
+    let mut around = Vec::with_capacity(parts.len());
+    for part in parts {
+        if let Part::Call(call) = part {
+            ip::enter(call, defaults, &mut at)?;
+        }
+        around.push(at);
+    }
+    let mut carried = Carried::default();
+    for (part, addresses) in parts.iter().zip(&around).rev() {
+        let place = match part {
+            Part::Text(bytes, place) => {
+                carried.bytes.splice(..0, bytes.iter().copied());
+                *place
+            }
+            Part::Call(call) => {
+                build_call(call, addresses, &mut carried)?;
+                call.at
+            }
+        };
+        if carried.bytes.len() > LEN_MAX {
+            let most = LEN_MAX;
+            return Err(Problem::new(place, ExpressionProblem::TooLong { most }));
+        }
+    }
+    Ok(carried)
+}
+
+fn build_call(call: &Call, addresses: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
+    if argument::is_payload(&call.name) {
+        let bytes = argument::payload(call)?;
+        carried.bytes.splice(..0, bytes);
+        return Ok(());
+    }
+    let mut layers = LAYERS.iter().copied().flatten();
+    let Some(layer) = layers.find(|layer| layer.name == canonical(&call.name)) else {
+        return Err(Problem::new(
+            call.at,
+            ExpressionProblem::UnknownName { known: NAMES },
+        ));
+    };
+    (layer.build)(Arguments::new(call, layer.fields)?, addresses, carried)
+}
+
+/// Returns the name under which a layer stands in the table.
+pub(super) fn canonical(name: &str) -> &str {
+    match name {
+        "ipv6" => "ip6",
+        "ipv4" => "ip",
+        "icmpv6" => "icmp6",
+        other => other,
+    }
+}
+
+/// Returns an address of the outermost IP header.
+pub(super) fn address(parts: &[Part], field: &str) -> Option<IpAddr> {
+    let call = parts.iter().find_map(|part| match part {
+        Part::Call(call) if ip::is_header(call) => Some(call),
+        _ => None,
+    });
+    ip::address(call?, field)
+}
+
+/// Makes the problem of a packet that a builder refused.
+pub(super) fn refused(arguments: &Arguments<'_>) -> impl FnOnce(BuildError) -> Problem {
+    let at = arguments.at();
+    move |error| Problem::new(at, ExpressionProblem::Build(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_list_every_layer() {
+        let layers = LAYERS.iter().copied().flatten().map(|layer| layer.name);
+        let all: Vec<&str> = layers.chain(argument::PAYLOADS).collect();
+        assert!(all.iter().all(|name| NAMES.contains(name)), "{all:?}");
+        assert!(NAMES.iter().all(|name| all.contains(name)), "{all:?}");
+    }
+}

@@ -1,0 +1,312 @@
+//! Every layer and field of a packet on a line of its own.
+
+use core::fmt;
+
+use super::{DEPTH_MAX, hexdump, tcp};
+use crate::checksum::PseudoHeader;
+use crate::{
+    Icmpv4Message, Icmpv6Message, IpPacket, Ipv4Packet, Ipv6Packet, Protocol, TcpSegment,
+    Transport, UdpDatagram,
+};
+
+/// Spaces by which the lines of an inner packet are moved.
+const INDENT: usize = 2;
+
+/// Shows a packet; `depth` is how many are around it.
+pub(super) fn packet(
+    f: &mut fmt::Formatter<'_>,
+    packet: &IpPacket<'_>,
+    depth: usize,
+) -> fmt::Result {
+    match packet {
+        IpPacket::V4(packet) => header_v4(f, packet, depth)?,
+        IpPacket::V6(packet) => header_v6(f, packet, depth)?,
+    }
+    match packet.transport() {
+        Ok(transport) => {
+            f.write_str("\n")?;
+            upper(f, &transport, Some(&packet.pseudo_header()), depth)
+        }
+        Err(error) => line(f, depth, "error", error),
+    }
+}
+
+fn title(f: &mut fmt::Formatter<'_>, depth: usize, name: &str) -> fmt::Result {
+    write!(f, "{:1$}{name}", "", depth * INDENT)
+}
+
+/// Starts a line with a field.
+fn line(
+    f: &mut fmt::Formatter<'_>,
+    depth: usize,
+    name: &str,
+    value: impl fmt::Display,
+) -> fmt::Result {
+    write!(f, "\n{:1$}{name}: {value}", "", (depth + 1) * INDENT)
+}
+
+/// Starts a line with a checksum and whether it is right.
+fn sum(f: &mut fmt::Formatter<'_>, depth: usize, sum: u16, is_valid: Option<bool>) -> fmt::Result {
+    let verdict = match is_valid {
+        Some(true) => " (right)",
+        Some(false) => " (wrong)",
+        None => "",
+    };
+    line(f, depth, "checksum", format_args!("{sum:#06x}{verdict}"))
+}
+
+fn header_v4(f: &mut fmt::Formatter<'_>, packet: &Ipv4Packet<'_>, depth: usize) -> fmt::Result {
+    title(f, depth, "IPv4")?;
+    line(f, depth, "source", packet.source())?;
+    line(f, depth, "destination", packet.destination())?;
+    line(f, depth, "header length", packet.header_len())?;
+    line(f, depth, "dscp", packet.dscp())?;
+    line(f, depth, "ecn", packet.ecn().bits())?;
+    line(f, depth, "total length", packet.as_bytes().len())?;
+    line(
+        f,
+        depth,
+        "identification",
+        format_args!("{:#06x}", packet.identification()),
+    )?;
+    let flags = [
+        (packet.reserved_flag(), " reserved"),
+        (packet.dont_fragment(), " DF"),
+        (packet.more_fragments(), " MF"),
+    ];
+    write!(f, "\n{:1$}flags:", "", (depth + 1) * INDENT)?;
+    for (_, name) in flags.iter().filter(|(is_set, _)| *is_set) {
+        f.write_str(name)?;
+    }
+    line(f, depth, "fragment offset", packet.fragment_offset())?;
+    line(f, depth, "ttl", packet.ttl())?;
+    line(f, depth, "protocol", Named(packet.protocol()))?;
+    sum(
+        f,
+        depth,
+        packet.checksum(),
+        Some(packet.checksum_is_valid()),
+    )?;
+    let options = packet
+        .as_bytes()
+        .get(20..packet.header_len())
+        .unwrap_or_default();
+    if !options.is_empty() {
+        line(f, depth, "options", Bytes(options))?;
+    }
+    Ok(())
+}
+
+fn header_v6(f: &mut fmt::Formatter<'_>, packet: &Ipv6Packet<'_>, depth: usize) -> fmt::Result {
+    title(f, depth, "IPv6")?;
+    line(f, depth, "source", packet.source())?;
+    line(f, depth, "destination", packet.destination())?;
+    line(f, depth, "dscp", packet.dscp())?;
+    line(f, depth, "ecn", packet.ecn().bits())?;
+    line(
+        f,
+        depth,
+        "flow label",
+        format_args!("{:#07x}", packet.flow_label()),
+    )?;
+    line(
+        f,
+        depth,
+        "payload length",
+        packet.as_bytes().len().saturating_sub(40),
+    )?;
+    line(f, depth, "next header", Named(packet.next_header()))?;
+    line(f, depth, "hop limit", packet.hop_limit())?;
+    for header in packet.extension_headers() {
+        f.write_str("\n")?;
+        title(f, depth, "IPv6 ")?;
+        write!(f, "{}", header.protocol)?;
+        let next = header
+            .bytes
+            .first()
+            .copied()
+            .map_or(Protocol::NO_NEXT_HEADER, Protocol::new);
+        line(f, depth, "next header", Named(next))?;
+        line(f, depth, "length", header.bytes.len())?;
+        if let (Protocol::FRAGMENT, Some(fragment)) = (header.protocol, packet.fragment()) {
+            line(f, depth, "offset", fragment.offset)?;
+            line(f, depth, "more", fragment.more)?;
+            line(
+                f,
+                depth,
+                "identification",
+                format_args!("{:#010x}", fragment.identification),
+            )?;
+        } else {
+            line(
+                f,
+                depth,
+                "content",
+                Bytes(header.bytes.get(2..).unwrap_or_default()),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Shows what a packet carries; without a pseudo header, checksums over one are not judged.
+pub(super) fn upper(
+    f: &mut fmt::Formatter<'_>,
+    upper: &Transport<'_>,
+    pseudo_header: Option<&PseudoHeader>,
+    depth: usize,
+) -> fmt::Result {
+    match upper {
+        Transport::Tcp(segment) => show_tcp(f, segment, pseudo_header, depth),
+        Transport::Udp(datagram) => show_udp(f, datagram, pseudo_header, depth),
+        Transport::Icmpv4(message) => show_icmpv4(f, message, depth),
+        Transport::Icmpv6(message) => show_icmpv6(f, message, pseudo_header, depth),
+        Transport::Fragment(bytes) => {
+            title(f, depth, "fragment")?;
+            payload(f, bytes, depth)
+        }
+        Transport::Other(protocol, bytes) => show_other(f, *protocol, bytes, depth),
+    }
+}
+
+fn show_other(
+    f: &mut fmt::Formatter<'_>,
+    protocol: Protocol,
+    bytes: &[u8],
+    depth: usize,
+) -> fmt::Result {
+    let is_ip = matches!(protocol, Protocol::IPV4 | Protocol::IPV6);
+    if let (true, Ok(inner)) = (is_ip && depth < DEPTH_MAX, IpPacket::parse(bytes)) {
+        return packet(f, &inner, depth + 1);
+    }
+    title(f, depth, "protocol ")?;
+    write!(f, "{}", Named(protocol))?;
+    payload(f, bytes, depth)
+}
+
+fn show_tcp(
+    f: &mut fmt::Formatter<'_>,
+    segment: &TcpSegment<'_>,
+    pseudo_header: Option<&PseudoHeader>,
+    depth: usize,
+) -> fmt::Result {
+    title(f, depth, "TCP")?;
+    line(f, depth, "source port", segment.source_port())?;
+    line(f, depth, "destination port", segment.destination_port())?;
+    line(f, depth, "sequence number", segment.seq())?;
+    line(f, depth, "acknowledgment number", segment.ack())?;
+    line(f, depth, "header length", segment.header_len())?;
+    line(f, depth, "reserved", segment.reserved())?;
+    line(f, depth, "flags", segment.flags())?;
+    line(f, depth, "window", segment.window())?;
+    let is_valid = pseudo_header.map(|it| segment.checksum_is_valid(it));
+    sum(f, depth, segment.checksum(), is_valid)?;
+    line(f, depth, "urgent pointer", segment.urgent_pointer())?;
+    for option in segment.options() {
+        match option {
+            Ok(option) => {
+                line(f, depth, "option", "")?;
+                tcp::option(f, &option)?;
+            }
+            Err(error) => line(f, depth, "option", error)?,
+        }
+    }
+    payload(f, segment.payload(), depth)
+}
+
+fn show_udp(
+    f: &mut fmt::Formatter<'_>,
+    datagram: &UdpDatagram<'_>,
+    pseudo_header: Option<&PseudoHeader>,
+    depth: usize,
+) -> fmt::Result {
+    title(f, depth, "UDP")?;
+    line(f, depth, "source port", datagram.source_port())?;
+    line(f, depth, "destination port", datagram.destination_port())?;
+    line(f, depth, "length", datagram.as_bytes().len())?;
+    let is_valid = pseudo_header.map(|it| datagram.checksum_is_valid(it));
+    sum(f, depth, datagram.checksum(), is_valid)?;
+    payload(f, datagram.payload(), depth)
+}
+
+fn show_icmpv4(
+    f: &mut fmt::Formatter<'_>,
+    message: &Icmpv4Message<'_>,
+    depth: usize,
+) -> fmt::Result {
+    title(f, depth, "ICMP")?;
+    line(f, depth, "type", Named(message.message_type()))?;
+    line(f, depth, "code", message.code())?;
+    sum(
+        f,
+        depth,
+        message.checksum(),
+        Some(message.checksum_is_valid()),
+    )?;
+    super::icmp::fields_v4(f, message, |f, name, value| line(f, depth, name, value))?;
+    let is_error = message.quoted_packet().is_some();
+    body(f, message.as_bytes().get(8..), is_error, depth)
+}
+
+fn show_icmpv6(
+    f: &mut fmt::Formatter<'_>,
+    message: &Icmpv6Message<'_>,
+    pseudo_header: Option<&PseudoHeader>,
+    depth: usize,
+) -> fmt::Result {
+    title(f, depth, "ICMPv6")?;
+    line(f, depth, "type", Named(message.message_type()))?;
+    line(f, depth, "code", message.code())?;
+    let is_valid = pseudo_header.map(|it| message.checksum_is_valid(it));
+    sum(f, depth, message.checksum(), is_valid)?;
+    super::icmp::fields_v6(f, message, |f, name, value| line(f, depth, name, value))?;
+    let is_error = message.quoted_packet().is_some();
+    body(f, message.as_bytes().get(8..), is_error, depth)
+}
+
+/// Shows the body of a message: the packet it quotes, as far as that goes, or bytes.
+fn body(
+    f: &mut fmt::Formatter<'_>,
+    bytes: Option<&[u8]>,
+    is_error: bool,
+    depth: usize,
+) -> fmt::Result {
+    let bytes = bytes.unwrap_or_default();
+    if is_error
+        && depth < DEPTH_MAX
+        && let Ok(quoted) = IpPacket::parse_lenient(bytes)
+    {
+        f.write_str("\n")?;
+        return packet(f, &quoted.read, depth + 1);
+    }
+    payload(f, bytes, depth)
+}
+
+/// Shows bytes sixteen to a line.
+fn payload(f: &mut fmt::Formatter<'_>, bytes: &[u8], depth: usize) -> fmt::Result {
+    line(f, depth, "payload", format_args!("{} bytes", bytes.len()))?;
+    for (index, bytes) in bytes.chunks(16).enumerate() {
+        write!(f, "\n{:1$}{2:04x} ", "", (depth + 2) * INDENT, index * 16)?;
+        hexdump::show_line(f, bytes)?;
+    }
+    Ok(())
+}
+
+/// Bytes in hexadecimal, on one line.
+struct Bytes<'a>(&'a [u8]);
+
+impl fmt::Display for Bytes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A registered number with its name.
+struct Named<T>(T);
+
+impl<T: Copy + Into<u8> + fmt::Display> fmt::Display for Named<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number: u8 = self.0.into();
+        write!(f, "{number} ({})", self.0)
+    }
+}

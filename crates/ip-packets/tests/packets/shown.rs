@@ -1,0 +1,200 @@
+//! Packets as text, compared by hand with what `tcpdump -nn -S` 4.99 prints of the same bytes.
+
+use wirecraft_ip_packets::{Hexdump, IpPacket, Protocol, SackBlock, v4, v6};
+
+use crate::strategies::{damaged, spec};
+use proptest::prelude::*;
+
+fn line(bytes: &[u8]) -> String {
+    IpPacket::parse(bytes).unwrap().to_string()
+}
+
+fn four() -> wirecraft_ip_packets::Ipv4Builder<'static> {
+    v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into())
+}
+
+fn six() -> wirecraft_ip_packets::Ipv6Builder<'static> {
+    v6("fd00::1".parse().unwrap(), "fd00::2".parse().unwrap())
+}
+
+#[test]
+fn tcp_is_shown_with_flags_and_options() {
+    let syn = four()
+        .tcp(40_000, 443)
+        .seq(7)
+        .syn()
+        .mss(1380)
+        .sack_permitted()
+        .timestamps(9, 0)
+        .nop()
+        .window_scale(7)
+        .build();
+    assert_eq!(
+        line(&syn),
+        "IP 10.0.0.1.40000 > 10.0.0.2.443: Flags [S], seq 7, win 65535, \
+         options [mss 1380,sackOK,TS val 9 ecr 0,nop,wscale 7], length 0"
+    );
+    let data = six()
+        .tcp(40_000, 443)
+        .seq(7)
+        .ack(9)
+        .psh()
+        .payload(b"hello")
+        .build();
+    assert_eq!(
+        line(&data),
+        "IP6 fd00::1.40000 > fd00::2.443: Flags [P.], seq 7:12, ack 9, win 65535, length 5"
+    );
+    let blocks = [
+        SackBlock { left: 1, right: 2 },
+        SackBlock { left: 5, right: 9 },
+    ];
+    let ack = four()
+        .tcp(1, 2)
+        .ack(9)
+        .nop()
+        .nop()
+        .sack(&blocks)
+        .urg(3)
+        .build();
+    assert_eq!(
+        line(&ack),
+        "IP 10.0.0.1.1 > 10.0.0.2.2: Flags [.U], ack 9, win 65535, urg 3, \
+         options [nop,nop,sack 2 {1:2}{5:9}], length 0"
+    );
+    assert!(line(&four().tcp(1, 2).build()).contains("Flags [none], win"));
+}
+
+#[test]
+fn datagrams_and_echoes_are_shown() {
+    let datagram = four().udp(40_000, 40_001).payload(b"hi").build();
+    assert_eq!(
+        line(&datagram),
+        "IP 10.0.0.1.40000 > 10.0.0.2.40001: UDP, length 2"
+    );
+    let echo = four().icmp_echo_request(1, 2).payload(b"ping").build();
+    assert_eq!(
+        line(&echo),
+        "IP 10.0.0.1 > 10.0.0.2: ICMP echo request, id 1, seq 2, length 12"
+    );
+    let reply = six().icmp_echo_reply(1, 2).build();
+    assert_eq!(
+        line(&reply),
+        "IP6 fd00::1 > fd00::2: ICMP6, echo reply, id 1, seq 2, length 8"
+    );
+}
+
+#[test]
+fn errors_say_which_packet_they_are_about() {
+    let quoted = four().udp(1000, 33_434).build();
+    let cases = [
+        (
+            four().icmp_port_unreachable(&quoted).build(),
+            "ICMP 10.0.0.2 udp port 33434 unreachable, length 36",
+        ),
+        (
+            four().icmp_packet_too_big(1280, &quoted).build(),
+            "ICMP 10.0.0.2 unreachable - need to frag (mtu 1280), length 36",
+        ),
+        (
+            four().icmp_time_exceeded(&quoted).build(),
+            "ICMP time exceeded in-transit, length 36",
+        ),
+    ];
+    for (bytes, expected) in cases {
+        assert_eq!(line(&bytes), format!("IP 10.0.0.1 > 10.0.0.2: {expected}"));
+    }
+    let quoted = six().udp(1000, 33_434).build();
+    let bytes = six().icmp_packet_too_big(1280, &quoted).build();
+    let expected = "IP6 fd00::1 > fd00::2: ICMP6, packet too big, mtu 1280, length 56";
+    assert_eq!(line(&bytes), expected);
+}
+
+#[test]
+fn packets_in_packets_are_shown_one_behind_the_other() {
+    let inner = six().udp(1, 2).build();
+    let bytes = four().bare(Protocol::IPV6).payload(&inner).build();
+    let expected = "IP 10.0.0.1 > 10.0.0.2: IP6 fd00::1.1 > fd00::2.2: UDP, length 0";
+    assert_eq!(line(&bytes), expected);
+}
+
+#[test]
+fn packets_in_packets_without_end_are_given_up() {
+    let mut bytes = four().udp(1, 2).build();
+    for _ in 0..1000 {
+        bytes = four().bare(Protocol::IPV4).payload(&bytes).build();
+    }
+    assert!(line(&bytes).len() < 300);
+    assert!(format!("{:#}", IpPacket::parse(&bytes).unwrap()).len() < 200_000);
+}
+
+#[test]
+fn the_long_form_has_every_field_on_its_line() {
+    let bytes = four()
+        .ttl(3)
+        .tcp(40_000, 443)
+        .seq(7)
+        .syn()
+        .mss(1380)
+        .payload(b"hi")
+        .build();
+    let text = format!("{:#}", IpPacket::parse(&bytes).unwrap());
+    let expected = "\
+IPv4
+  source: 10.0.0.1
+  destination: 10.0.0.2
+  header length: 20
+  dscp: CS0
+  ecn: 0
+  total length: 46
+  identification: 0x0000
+  flags: DF
+  fragment offset: 0
+  ttl: 3
+  protocol: 6 (TCP)
+";
+    assert!(text.starts_with(expected), "{text}");
+    for line in [
+        "\nTCP\n  source port: 40000\n",
+        "  sequence number: 7\n",
+        "  flags: SYN\n",
+        " (right)\n  urgent pointer: 0\n  option: mss 1380\n  payload: 2 bytes\n",
+        "    0000  68 69                                             hi",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+}
+
+#[test]
+fn a_wrong_checksum_is_called_wrong() {
+    let bytes = six().udp(1, 2).checksum(1).build();
+    let text = format!("{:#}", IpPacket::parse(&bytes).unwrap());
+    assert!(text.contains("checksum: 0x0001 (wrong)"), "{text}");
+}
+
+#[test]
+fn a_hexdump_has_no_line_for_nothing() {
+    assert_eq!(Hexdump(&[]).to_string(), "");
+    assert_eq!(Hexdump(&[0; 33]).to_string().lines().count(), 3);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn one_line_is_one_line_and_the_long_form_names_the_layer(spec in spec(100)) {
+        let bytes = spec.build();
+        let packet = IpPacket::parse(&bytes).unwrap();
+        prop_assert_eq!(packet.to_string().lines().count(), 1);
+        let long = format!("{packet:#}");
+        prop_assert!(long.starts_with("IPv4\n") || long.starts_with("IPv6\n"));
+        prop_assert!(!long.contains("(wrong)"), "{}", long);
+    }
+
+    #[test]
+    fn damaged_packets_are_shown_without_a_panic(bytes in damaged()) {
+        if let Ok(packet) = IpPacket::parse(&bytes) {
+            let _ = (packet.to_string(), format!("{packet:#}"));
+        }
+    }
+}
