@@ -4,12 +4,14 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-#[cfg(any(test, doctest))]
+#[cfg(any(test, doctest, feature = "pcap"))]
 extern crate std;
 
 pub mod checksum;
 
 mod build;
+#[cfg(feature = "pcap")]
+mod capture;
 mod error;
 #[cfg(feature = "text")]
 mod expression;
@@ -50,6 +52,10 @@ pub use build::{
     Bare, BuildError, Esp, EspBuilder, Gre, GreBuilder, Icmp, IcmpBuilder, Icmpv4Body, Icmpv6Body,
     Igmp, IgmpBody, IgmpBuilder, IpBuilder, Ipv4Builder, Ipv6Builder, MultiPart, PacketBuilder,
     Payload, Sctp, SctpBuilder, Tcp, TcpBuilder, Udp, UdpBuilder, Upper, ip, v4, v6,
+};
+#[cfg(feature = "pcap")]
+pub use capture::{
+    CaptureError, CaptureInterface, CaptureReader, CaptureWriter, Captured, InterfaceId, LinkType,
 };
 pub use error::{Expected, Field, Layer, ParseError};
 #[cfg(feature = "text")]

@@ -5,6 +5,8 @@
 mod any_bytes;
 mod builders;
 mod carriers;
+#[cfg(feature = "pcap")]
+mod captures;
 mod etherparse;
 mod extensions;
 #[cfg(feature = "text")]

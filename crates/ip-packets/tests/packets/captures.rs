@@ -1,0 +1,163 @@
+//! Files of packets.
+
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use wirecraft_ip_packets::{CaptureError, CaptureReader, CaptureWriter, Captured, LinkType};
+
+/// A pcap file with one packet that was cut, in either order of bytes.
+fn pcap(magic: [u8; 4], link: u8) -> Vec<u8> {
+    let is_big = magic[0] == 0xa1;
+    let word = |value: u32| {
+        if is_big {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        }
+    };
+    let half = |value: u16| {
+        if is_big {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        }
+    };
+    let mut file = magic.to_vec();
+    file.extend(half(2));
+    file.extend(half(4));
+    for value in [0, 0, 4, u32::from(link), 1_700_000_000, 5000, 4, 99] {
+        file.extend(word(value));
+    }
+    file.extend([0x45, 0, 0, 99]);
+    file
+}
+
+fn all(file: &[u8]) -> Result<Vec<Captured>, CaptureError> {
+    CaptureReader::new(file)?.collect()
+}
+
+#[test]
+fn pcap_is_read_in_both_orders_and_units() {
+    let cases = [
+        ([0xa1, 0xb2, 0xc3, 0xd4], 5_000_000),
+        ([0xd4, 0xc3, 0xb2, 0xa1], 5_000_000),
+        ([0xa1, 0xb2, 0x3c, 0x4d], 5000),
+        ([0x4d, 0x3c, 0xb2, 0xa1], 5000),
+    ];
+    for (magic, nanos) in cases {
+        let packets = all(&pcap(magic, 101)).unwrap();
+        let [packet] = &packets[..] else {
+            panic!("{} packets", packets.len());
+        };
+        assert_eq!(packet.timestamp, Duration::new(1_700_000_000, nanos));
+        assert_eq!(packet.link, LinkType::RAW);
+        assert_eq!(packet.original_len, 99);
+        assert_eq!(packet.packet(), Some(&[0x45, 0, 0, 99][..]));
+    }
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let mut writer = CaptureWriter::new(Vec::new()).unwrap();
+    let inner = writer.interface("wg0", LinkType::RAW).unwrap();
+    let outer = writer.interface("eth0", LinkType::ETHERNET).unwrap();
+    let frame = [&[0; 12][..], &[0x08, 0x00, 0x45]].concat();
+    let at = Duration::from_nanos(1_700_000_000_123_456_789);
+    writer.packet(outer, at, &frame, None).unwrap();
+    writer.packet(inner, at, &[0x60], Some("größer")).unwrap();
+    let file = writer.finish().unwrap();
+
+    let mut reader = CaptureReader::new(&file[..]).unwrap();
+    let first = reader.next().unwrap().unwrap();
+    let second = reader.next().unwrap().unwrap();
+    assert!(reader.next().is_none());
+    assert_eq!(first.packet(), Some(&[0x45][..]));
+    assert_eq!((first.timestamp, first.link), (at, LinkType::ETHERNET));
+    assert!(first.comments.is_empty());
+    assert_eq!(second.comments, ["größer"]);
+    assert_eq!(reader.interfaces()[second.interface].name, "wg0");
+}
+
+#[test]
+fn a_comment_too_long_for_its_field_is_cut() {
+    let mut writer = CaptureWriter::new(Vec::new()).unwrap();
+    let interface = writer.interface("", LinkType::RAW).unwrap();
+    let comment = "é".repeat(40_000);
+    writer
+        .packet(interface, Duration::ZERO, &[], Some(&comment))
+        .unwrap();
+    let packets = all(&writer.finish().unwrap()).unwrap();
+    assert_eq!(packets[0].comments[0].len(), 65_534);
+}
+
+#[test]
+fn what_is_no_file_of_packets_is_refused() {
+    let start = *b"\x7fELF";
+    let found = CaptureReader::new(&b"\x7fELF..."[..]).err();
+    assert!(matches!(found, Some(CaptureError::UnknownFormat { start: it }) if it == start));
+    assert!(matches!(
+        CaptureReader::new(&[][..]).err(),
+        Some(CaptureError::Truncated)
+    ));
+}
+
+#[test]
+fn a_packet_of_no_interface_is_refused_and_ends_the_file() {
+    let mut writer = CaptureWriter::new(Vec::new()).unwrap();
+    let first = writer.interface("one", LinkType::RAW).unwrap();
+    writer.packet(first, Duration::ZERO, &[0x45], None).unwrap();
+    let mut file = writer.finish().unwrap();
+    // The interface number is the first word of the last block's body.
+    let block_len = 12 + 20 + 4;
+    let at = file.len() - block_len + 8;
+    file[at..at + 4].copy_from_slice(&[9; 4]);
+    let mut reader = CaptureReader::new(&file[..]).unwrap();
+    assert!(matches!(
+        reader.next(),
+        Some(Err(CaptureError::NoSuchInterface { count: 1, .. }))
+    ));
+    assert!(reader.next().is_none());
+}
+
+fn written(packets: &[Vec<u8>]) -> Vec<u8> {
+    let mut writer = CaptureWriter::new(Vec::new()).unwrap();
+    let interface = writer.interface("wg0", LinkType::RAW).unwrap();
+    for packet in packets {
+        writer
+            .packet(interface, Duration::from_secs(1), packet, Some("comment"))
+            .unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn packets_of_any_bytes_come_back(packets in vec(vec(any::<u8>(), 0..80), 0..6)) {
+        let read = all(&written(&packets)).unwrap();
+        let read: Vec<Vec<u8>> = read.into_iter().map(|captured| captured.data).collect();
+        prop_assert_eq!(read, packets);
+    }
+
+    #[test]
+    fn files_cut_and_changed_are_read_without_a_panic(
+        packets in vec(vec(any::<u8>(), 0..40), 1..4),
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        for mut file in [written(&packets), pcap([0xd4, 0xc3, 0xb2, 0xa1], 1)] {
+            for (at, value) in &changes {
+                let at = at.index(file.len());
+                file[at] = *value;
+            }
+            file.truncate(cut.index(file.len() + 1));
+            // Every block takes at least twelve bytes.
+            let most = file.len() / 12 + 2;
+            if let Ok(reader) = CaptureReader::new(&file[..]) {
+                prop_assert!(reader.take(most).count() < most);
+            }
+        }
+    }
+}
