@@ -20,6 +20,7 @@ mod lenient;
 mod messages;
 mod ndp;
 mod nesting;
+mod pnet;
 mod quotes;
 mod reassembly;
 mod registries;
