@@ -41,6 +41,21 @@ impl Key {
         }
     }
 
+    /// Makes a key whose path works on every batch, whether it is faster or not.
+    #[cfg(test)]
+    pub(crate) fn with_path_always(key: &[u8; 32], path: Path) -> Self {
+        #[cfg_attr(
+            not(all(feature = "batch", target_arch = "x86_64")),
+            expect(unused_mut, reason = "there is one path")
+        )]
+        let mut key = Self::with_path(key, path);
+        #[cfg(all(feature = "batch", target_arch = "x86_64"))]
+        if let Some(vector) = &mut key.vector {
+            vector.work_always();
+        }
+        key
+    }
+
     /// Encrypts `text` in place and writes the tag over it and `aad` to `tag`.
     #[inline]
     pub fn seal(&self, nonce: &Nonce, aad: &[u8], text: &mut [u8], tag: &mut [u8; TAG_LEN]) {

@@ -32,7 +32,7 @@ impl Path {
         match self {
             Self::Single => true,
             #[cfg(all(feature = "batch", target_arch = "x86_64"))]
-            Self::Avx2 => false,
+            Self::Avx2 => crate::vector::Avx2::detect().is_some(),
             #[cfg(all(feature = "batch", target_arch = "x86_64"))]
             Self::Avx512 => crate::vector::Avx512::detect().is_some(),
             #[cfg(not(all(feature = "batch", target_arch = "x86_64")))]

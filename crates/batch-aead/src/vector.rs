@@ -22,14 +22,19 @@
 //!
 //! What is opened is authenticated first; the text of a packet whose tag is wrong stays as it came.
 
+mod avx2;
 mod avx512;
 mod chunk;
 mod streams;
+mod worth;
 
+pub(crate) use avx2::Avx2;
 pub(crate) use avx512::Avx512;
 pub(crate) use chunk::{CAPACITY, Chunk};
 
 use streams::{Jobs, Streams};
+use worth::Costs;
+
 use subtle::ConstantTimeEq;
 use zeroize::ZeroizeOnDrop;
 
@@ -44,20 +49,14 @@ pub(crate) trait Engine: Copy {
     /// Adds blocks of key stream to the texts that they belong to.
     fn add(self, chunk: &mut Chunk<'_>, jobs: &Jobs, streams: &Streams);
 
-    /// Does both for one group of blocks.
-    fn encrypt(self, key: &[u32; 8], chunk: &mut Chunk<'_>, jobs: &Jobs, streams: &mut Streams);
-
     /// Computes the tag of each packet; the one-time keys begin the blocks of `keys`.
-    fn tags(self, chunk: &Chunk<'_>, keys: &Streams) -> [[u8; TAG_LEN]; CAPACITY];
+    fn tags(self, chunk: &Chunk<'_>, keys: &Streams, tags: &mut [[u8; TAG_LEN]; CAPACITY]);
 }
-
-/// From how many packets on AVX-512 is faster than AWS-LC: measured at 64, 256 and 1420 bytes, where
-/// four take half to three quarters of the time, and one takes twice.
-const AVX512_MIN: usize = 4;
 
 /// The vector code in use.
 #[derive(Clone, Copy)]
 enum Kind {
+    Avx2(Avx2),
     Avx512(Avx512),
 }
 
@@ -67,32 +66,40 @@ pub(crate) struct VectorKey {
     words: [u32; 8],
     #[zeroize(skip)]
     kind: Kind,
+    #[zeroize(skip)]
+    costs: Costs,
 }
 
 impl VectorKey {
     /// Makes a key for the code of `path` or of one below it, unless that is one packet at a time.
     pub(crate) fn new(key: &[u8; 32], path: Path) -> Option<Self> {
-        let kind = match path.or_below() {
-            Path::Avx512 => Kind::Avx512(Avx512::detect()?),
-            Path::Avx2 | Path::Single => return None,
+        let (kind, costs) = match path.or_below() {
+            Path::Avx512 => (Kind::Avx512(Avx512::detect()?), worth::AVX512),
+            Path::Avx2 => (Kind::Avx2(Avx2::detect()?), worth::AVX2),
+            Path::Single => return None,
         };
         let mut words = [0; 8];
         for (word, bytes) in words.iter_mut().zip(key.as_chunks().0) {
             *word = u32::from_le_bytes(*bytes);
         }
-        Some(Self { words, kind })
+        Some(Self { words, kind, costs })
+    }
+
+    /// Has vector code work on every batch, whether it is faster or not.
+    #[cfg(test)]
+    pub(crate) fn work_always(&mut self) {
+        self.costs = worth::NOTHING;
     }
 
     /// Whether vector code is faster for these packets than one after the other.
     #[inline]
-    pub(crate) fn is_worth_it<M: Message>(&self, part: &[M]) -> bool {
-        match self.kind {
-            Kind::Avx512(_) => part.len() >= AVX512_MIN,
-        }
+    pub(crate) fn is_worth_it<M: Message>(&self, part: &mut [M]) -> bool {
+        self.costs.are_worth_it(part)
     }
 
     pub(crate) fn seal(&self, chunk: &mut Chunk<'_>) {
         match self.kind {
+            Kind::Avx2(engine) => seal(engine, &self.words, chunk),
             Kind::Avx512(engine) => seal(engine, &self.words, chunk),
         }
     }
@@ -100,6 +107,7 @@ impl VectorKey {
     /// Says of each packet whether it was opened.
     pub(crate) fn open(&self, chunk: &mut Chunk<'_>) -> [bool; CAPACITY] {
         match self.kind {
+            Kind::Avx2(engine) => open(engine, &self.words, chunk),
             Kind::Avx512(engine) => open(engine, &self.words, chunk),
         }
     }
@@ -111,9 +119,11 @@ fn seal(engine: impl Engine, key: &[u32; 8], chunk: &mut Chunk<'_>) {
     engine.streams(key, chunk, &jobs, &mut keys);
     engine.add(chunk, &jobs, &keys);
     while jobs.advance(chunk) {
-        engine.encrypt(key, chunk, &jobs, &mut streams);
+        engine.streams(key, chunk, &jobs, &mut streams);
+        engine.add(chunk, &jobs, &streams);
     }
-    let tags = engine.tags(chunk, &keys);
+    let mut tags = [[0; TAG_LEN]; CAPACITY];
+    engine.tags(chunk, &keys, &mut tags);
     chunk.write_tags(&tags);
 }
 
@@ -121,7 +131,8 @@ fn open(engine: impl Engine, key: &[u32; 8], chunk: &mut Chunk<'_>) -> [bool; CA
     let mut jobs = Jobs::keys(chunk);
     let (mut keys, mut streams) = (Streams::default(), Streams::default());
     engine.streams(key, chunk, &jobs, &mut keys);
-    let tags = engine.tags(chunk, &keys);
+    let mut tags = [[0; TAG_LEN]; CAPACITY];
+    engine.tags(chunk, &keys, &mut tags);
     let mut is_open = [false; CAPACITY];
     for (packet, (is_open, tag)) in is_open.iter_mut().zip(&tags).enumerate() {
         let received = chunk.received_tag(packet);
@@ -132,7 +143,8 @@ fn open(engine: impl Engine, key: &[u32; 8], chunk: &mut Chunk<'_>) -> [bool; CA
     }
     engine.add(chunk, &jobs, &keys);
     while jobs.advance(chunk) {
-        engine.encrypt(key, chunk, &jobs, &mut streams);
+        engine.streams(key, chunk, &jobs, &mut streams);
+        engine.add(chunk, &jobs, &streams);
     }
     is_open
 }

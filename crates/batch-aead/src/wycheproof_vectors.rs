@@ -44,7 +44,7 @@ fn every_path_passes_wycheproof_in_a_batch() {
     for path in available_paths() {
         let mut count = 0;
         for test in tests().iter().filter(|test| test.aad.is_empty()) {
-            let key = Key::with_path(&array(&test.key), path);
+            let key = Key::with_path_always(&array(&test.key), path);
             let place = test.tc_id % 17;
             let nonces = nonces(&array(&test.nonce), place);
             let sealed = [test.ct.as_slice(), &test.tag].concat();

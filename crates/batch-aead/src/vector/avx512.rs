@@ -38,22 +38,14 @@ impl Engine for Avx512 {
     }
 
     #[inline]
-    fn encrypt(self, key: &[u32; 8], chunk: &mut Chunk<'_>, jobs: &Jobs, streams: &mut Streams) {
-        // SAFETY: `self` proves that the processor has what the function was compiled for.
-        unsafe { chacha::encrypt(key, chunk, jobs, streams) }
-    }
-
-    #[inline]
-    fn tags(self, chunk: &Chunk<'_>, keys: &Streams) -> [[u8; TAG_LEN]; CAPACITY] {
+    fn tags(self, chunk: &Chunk<'_>, keys: &Streams, tags: &mut [[u8; TAG_LEN]; CAPACITY]) {
         let lanes = Lanes::new(chunk);
-        let mut tags = [[0; TAG_LEN]; CAPACITY];
         if chunk.count() <= poly::LANES {
             // SAFETY: `self` proves that the processor has what the function was compiled for.
-            unsafe { poly::tags::<1>(&lanes, keys, &mut tags) };
+            unsafe { poly::tags::<1>(&lanes, keys, tags) };
         } else {
             // SAFETY: `self` proves that the processor has what the function was compiled for.
-            unsafe { poly::tags::<2>(&lanes, keys, &mut tags) };
+            unsafe { poly::tags::<2>(&lanes, keys, tags) };
         }
-        tags
     }
 }

@@ -1,5 +1,6 @@
 //! The packets that are worked on together.
 
+use super::streams::BLOCK_LEN;
 use crate::batch::{Nonce, TAG_LEN};
 
 /// A block of Poly1305 in bytes.
@@ -15,6 +16,8 @@ pub(crate) struct Chunk<'a> {
     nonces: [[u32; CAPACITY]; 3],
     messages: [&'a mut [u8]; CAPACITY],
     text_lens: [usize; CAPACITY],
+    /// The blocks of ChaCha20 of each text.
+    block_counts: [u32; CAPACITY],
 }
 
 impl<'a> Chunk<'a> {
@@ -25,6 +28,7 @@ impl<'a> Chunk<'a> {
             nonces: [[0; CAPACITY]; 3],
             messages: Default::default(),
             text_lens: [0; CAPACITY],
+            block_counts: [0; CAPACITY],
         }
     }
 
@@ -35,7 +39,10 @@ impl<'a> Chunk<'a> {
         for (row, word) in self.nonces.iter_mut().zip(words) {
             row[self.count] = u32::from_le_bytes(*word);
         }
-        self.text_lens[self.count] = message.len().saturating_sub(TAG_LEN);
+        let text_len = message.len().saturating_sub(TAG_LEN);
+        self.text_lens[self.count] = text_len;
+        let blocks = u32::try_from(text_len.div_ceil(BLOCK_LEN));
+        self.block_counts[self.count] = blocks.expect("a message has less than 256 GiB");
         self.messages[self.count] = message;
         self.count += 1;
     }
@@ -54,6 +61,11 @@ impl<'a> Chunk<'a> {
     #[inline]
     pub(crate) fn text_lens(&self) -> &[usize] {
         &self.text_lens[..self.count]
+    }
+
+    #[inline]
+    pub(crate) fn block_counts(&self) -> &[u32] {
+        &self.block_counts[..self.count]
     }
 
     #[inline]
@@ -84,6 +96,7 @@ impl<'a> Chunk<'a> {
     /// Leaves a packet as it is from here on.
     pub(crate) fn give_up(&mut self, packet: usize) {
         self.text_lens[packet] = 0;
+        self.block_counts[packet] = 0;
     }
 }
 
@@ -102,7 +115,8 @@ pub(crate) struct Lanes<'a> {
 }
 
 impl<'a> Lanes<'a> {
-    #[inline]
+    // Inlined, as it would be copied: it is large.
+    #[inline(always)]
     pub(crate) fn new(chunk: &'a Chunk<'_>) -> Self {
         let mut lanes = Self {
             packets: by_length(chunk.text_lens()),

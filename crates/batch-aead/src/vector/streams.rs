@@ -1,8 +1,16 @@
 //! Blocks of key stream, and which blocks to make.
 
+use core::ops::Range;
+
 use zeroize::{ZeroizeOnDrop, optimization_barrier};
 
 use super::chunk::Chunk;
+
+/// `expa`, `nd 3`, `2-by`, `te k`: the first words of a block.
+pub(crate) const CONSTANTS: [u32; 4] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574];
+
+/// Rounds over columns and diagonals.
+pub(crate) const DOUBLE_ROUNDS: usize = 10;
 
 /// A block of ChaCha20 in bytes.
 pub(crate) const BLOCK_LEN: usize = 64;
@@ -40,18 +48,36 @@ pub(crate) struct Jobs {
     count: usize,
     runs: [Run; MAX],
     run_count: usize,
-    next_packet: usize,
-    next_block: usize,
+    next_packet: u8,
+    next_block: u32,
 }
 
 /// Blocks of one text that follow each other, in lanes that do.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Run {
-    pub(crate) packet: usize,
+    packet: u8,
+    first_lane: u8,
+    lanes: u8,
+    first_block: u32,
+}
+
+impl Run {
+    #[inline]
+    pub(crate) fn packet(self) -> usize {
+        usize::from(self.packet)
+    }
+
     /// Where in its text the first block begins, in bytes.
-    pub(crate) start: usize,
-    pub(crate) first_lane: usize,
-    pub(crate) lanes: usize,
+    #[inline]
+    pub(crate) fn start(self) -> usize {
+        self.first_block as usize * BLOCK_LEN
+    }
+
+    #[inline]
+    pub(crate) fn lanes(self) -> Range<usize> {
+        let first = usize::from(self.first_lane);
+        first..first + usize::from(self.lanes)
+    }
 }
 
 impl Jobs {
@@ -59,7 +85,7 @@ impl Jobs {
     #[inline]
     pub(crate) fn keys(chunk: &Chunk<'_>) -> Self {
         let mut jobs = Self {
-            packets: core::array::from_fn(|lane| u32::from(lane.to_le_bytes()[0])),
+            packets: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
             counters: [0; MAX],
             count: chunk.count(),
             runs: [Run::default(); MAX],
@@ -82,13 +108,16 @@ impl Jobs {
 
     #[inline]
     fn fill(&mut self, chunk: &Chunk<'_>) {
+        let block_counts = chunk.block_counts();
         while self.count < MAX {
-            let Some(text_len) = chunk.text_lens().get(self.next_packet) else {
+            let Some(blocks) = block_counts.get(usize::from(self.next_packet)) else {
                 return;
             };
-            let left = text_len.div_ceil(BLOCK_LEN).saturating_sub(self.next_block);
+            let left = blocks.saturating_sub(self.next_block) as usize;
             let lanes = left.min(MAX - self.count);
-            self.push(lanes);
+            if lanes > 0 {
+                self.push(lanes);
+            }
             if lanes == left {
                 self.next_packet += 1;
                 self.next_block = 0;
@@ -99,23 +128,18 @@ impl Jobs {
     /// Takes the next blocks of a text into as many lanes.
     #[inline]
     fn push(&mut self, lanes: usize) {
-        if lanes == 0 {
-            return;
-        }
         self.runs[self.run_count] = Run {
             packet: self.next_packet,
-            start: self.next_block * BLOCK_LEN,
-            first_lane: self.count,
-            lanes,
+            first_lane: self.count.to_le_bytes()[0],
+            lanes: lanes.to_le_bytes()[0],
+            first_block: self.next_block,
         };
         self.run_count += 1;
-        let first = u32::try_from(self.next_block).expect(BLOCK_LIMIT);
-        let packet = u32::from(self.next_packet.to_le_bytes()[0]);
-        for (number, lane) in (1..).zip(self.count..self.count + lanes) {
-            self.packets[lane] = packet;
-            self.counters[lane] = first.wrapping_add(number);
+        for lane in self.count..self.count + lanes {
+            self.next_block += 1;
+            self.packets[lane] = u32::from(self.next_packet);
+            self.counters[lane] = self.next_block;
         }
-        self.next_block += lanes;
         self.count += lanes;
     }
 
@@ -131,6 +155,3 @@ impl Jobs {
         &self.runs[..self.run_count]
     }
 }
-
-/// Why a block counter has 32 bits.
-const BLOCK_LIMIT: &str = "a message has less than 256 GiB";

@@ -10,12 +10,7 @@ use core::arch::x86_64::{
 };
 
 use super::super::chunk::Chunk;
-use super::super::streams::{BLOCK_LEN, Jobs, Streams};
-
-/// `expa`, `nd 3`, `2-by`, `te k`.
-const CONSTANTS: [u32; 4] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574];
-
-const DOUBLE_ROUNDS: usize = 10;
+use super::super::streams::{BLOCK_LEN, CONSTANTS, DOUBLE_ROUNDS, Jobs, Streams};
 
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
 pub(super) fn streams(key: &[u32; 8], chunk: &Chunk<'_>, jobs: &Jobs, streams: &mut Streams) {
@@ -28,8 +23,8 @@ pub(super) fn streams(key: &[u32; 8], chunk: &Chunk<'_>, jobs: &Jobs, streams: &
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
 pub(super) fn add(chunk: &mut Chunk<'_>, jobs: &Jobs, streams: &Streams) {
     for run in jobs.runs() {
-        let streams = &streams.0[run.first_lane..][..run.lanes];
-        let text = chunk.text_mut(run.packet).get_mut(run.start..);
+        let streams = &streams.0[run.lanes()];
+        let text = chunk.text_mut(run.packet()).get_mut(run.start()..);
         let (blocks, rest) = text.unwrap_or_default().as_chunks_mut();
         for (block, stream) in blocks.iter_mut().zip(streams) {
             store(block, _mm512_xor_si512(load(block), load(stream)));
@@ -38,12 +33,6 @@ pub(super) fn add(chunk: &mut Chunk<'_>, jobs: &Jobs, streams: &Streams) {
             add_to_rest(rest, load(stream));
         }
     }
-}
-
-#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
-pub(super) fn encrypt(key: &[u32; 8], chunk: &mut Chunk<'_>, jobs: &Jobs, held: &mut Streams) {
-    streams(key, chunk, jobs, held);
-    add(chunk, jobs, held);
 }
 
 /// The blocks of key stream that `jobs` names.

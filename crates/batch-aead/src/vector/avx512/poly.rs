@@ -126,12 +126,13 @@ fn plus_quad(h: Limbs, lanes: &Lanes<'_>, v: usize, step: usize, powers: &Powers
     let mut low = [_mm512_setzero_si512(); 3];
     let mut high = low;
     let halves = transposed(rows);
-    let first = plus(h, limbs(halves[0], bit_128(lanes, v, step)));
-    add_product(first, &powers[3], &mut low, &mut high);
+    // The blocks that do not wait for `h` come first.
     for number in 1..QUAD {
         let block = limbs(halves[number], bit_128(lanes, v, step + number));
         add_product(block, &powers[QUAD - 1 - number], &mut low, &mut high);
     }
+    let first = plus(h, limbs(halves[0], bit_128(lanes, v, step)));
+    add_product(first, &powers[QUAD - 1], &mut low, &mut high);
     carried(low, high)
 }
 
@@ -156,26 +157,37 @@ fn row_at(lanes: &Lanes<'_>, lane: usize, step: usize) -> __m512i {
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn transposed(rows: [__m512i; LANES]) -> [Halves; QUAD] {
-    let mut halves = [[rows[0]; 2]; QUAD];
-    for half in 0..2 {
-        // Quarter `q` of a pair is half a block `q` of two lanes.
-        let mut pairs = [rows[0]; LANES / 2];
-        for (pair, rows) in pairs.iter_mut().zip(rows.as_chunks::<2>().0) {
-            *pair = match half {
-                0 => _mm512_unpacklo_epi64(rows[0], rows[1]),
-                _ => _mm512_unpackhi_epi64(rows[0], rows[1]),
-            };
-        }
-        let even = _mm512_shuffle_i64x2::<0x88>(pairs[0], pairs[1]);
-        let even_next = _mm512_shuffle_i64x2::<0x88>(pairs[2], pairs[3]);
-        let odd = _mm512_shuffle_i64x2::<0xdd>(pairs[0], pairs[1]);
-        let odd_next = _mm512_shuffle_i64x2::<0xdd>(pairs[2], pairs[3]);
-        halves[0][half] = _mm512_shuffle_i64x2::<0x88>(even, even_next);
-        halves[1][half] = _mm512_shuffle_i64x2::<0x88>(odd, odd_next);
-        halves[2][half] = _mm512_shuffle_i64x2::<0xdd>(even, even_next);
-        halves[3][half] = _mm512_shuffle_i64x2::<0xdd>(odd, odd_next);
+    // Quarter `q` of a pair is half a block `q` of two lanes.
+    let mut low = [rows[0]; LANES / 2];
+    let mut high = low;
+    let pairs = low.iter_mut().zip(&mut high);
+    for ((low, high), rows) in pairs.zip(rows.as_chunks::<2>().0) {
+        *low = _mm512_unpacklo_epi64(rows[0], rows[1]);
+        *high = _mm512_unpackhi_epi64(rows[0], rows[1]);
     }
-    halves
+    let (low, high) = (quarters(low), quarters(high));
+    [
+        [low[0], high[0]],
+        [low[1], high[1]],
+        [low[2], high[2]],
+        [low[3], high[3]],
+    ]
+}
+
+/// The first quarters of all, the second ones, and so on.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn quarters(pairs: [__m512i; LANES / 2]) -> [__m512i; QUAD] {
+    let even = _mm512_shuffle_i64x2::<0x88>(pairs[0], pairs[1]);
+    let even_next = _mm512_shuffle_i64x2::<0x88>(pairs[2], pairs[3]);
+    let odd = _mm512_shuffle_i64x2::<0xdd>(pairs[0], pairs[1]);
+    let odd_next = _mm512_shuffle_i64x2::<0xdd>(pairs[2], pairs[3]);
+    [
+        _mm512_shuffle_i64x2::<0x88>(even, even_next),
+        _mm512_shuffle_i64x2::<0x88>(odd, odd_next),
+        _mm512_shuffle_i64x2::<0xdd>(even, even_next),
+        _mm512_shuffle_i64x2::<0xdd>(odd, odd_next),
+    ]
 }
 
 /// The bit above a whole block, in its upper limb.

@@ -1,0 +1,78 @@
+//! When vector code is faster than one packet after the other.
+//!
+//! Vector code pays for whole registers of blocks, and for the steps of the longest packet; the library
+//! pays for each packet and each block. What each costs was measured on a server processor of 2023
+//! (Sapphire Rapids) against AWS-LC with `cargo bench --package wirecraft-benches --bench batch_aead`; the
+//! unit is about a nanosecond there, and only ratios matter. Lengths are no secret.
+
+use super::streams::BLOCK_LEN;
+use crate::batch::{Message, TAG_LEN};
+
+/// What a path costs.
+#[derive(Clone, Copy)]
+pub(super) struct Costs {
+    /// Blocks of ChaCha20 that are made at once.
+    blocks: usize,
+    /// What these cost.
+    of_blocks: usize,
+    /// Packets that go through Poly1305 at once.
+    packets: usize,
+    /// What four blocks of Poly1305 of each of these cost.
+    of_quad: usize,
+    /// What a batch costs beside.
+    fixed: usize,
+}
+
+/// By AVX-512.
+pub(super) const AVX512: Costs = Costs {
+    blocks: 16,
+    of_blocks: 230,
+    packets: 16,
+    of_quad: 80,
+    fixed: 150,
+};
+
+/// By AVX2.
+pub(super) const AVX2: Costs = Costs {
+    blocks: 8,
+    of_blocks: 230,
+    packets: 8,
+    of_quad: 160,
+    fixed: 150,
+};
+
+/// What a packet costs AWS-LC.
+const ALONE: usize = 190;
+
+/// What a block of a packet costs AWS-LC.
+const BLOCK_ALONE: usize = 34;
+
+/// For tests: vector code at any price.
+#[cfg(test)]
+pub(super) const NOTHING: Costs = Costs {
+    blocks: 1,
+    of_blocks: 0,
+    packets: 1,
+    of_quad: 0,
+    fixed: 0,
+};
+
+impl Costs {
+    /// Whether vector code is faster for these packets.
+    #[inline]
+    pub(super) fn are_worth_it<M: Message>(&self, part: &mut [M]) -> bool {
+        let count = part.len();
+        let (mut blocks, mut longest) = (0, 0);
+        for item in part {
+            let text_len = item.bytes().len().saturating_sub(TAG_LEN);
+            let in_item = text_len.div_ceil(BLOCK_LEN);
+            blocks += in_item;
+            longest = in_item.max(longest);
+        }
+        let alone = count * ALONE + blocks * BLOCK_ALONE;
+        let groups = (blocks + count).div_ceil(self.blocks);
+        let passes = count.div_ceil(self.packets);
+        let together = groups * self.of_blocks + passes * (longest + 1) * self.of_quad + self.fixed;
+        together <= alone
+    }
+}
