@@ -14,6 +14,7 @@ const PUBLIC_KEY: &str = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
 const PRESHARED_KEY: &str = "FpCyhws9cxwWoV4xELtfJvjJN+zQVRPISllRWgeopVE=";
 
 fn main() -> std::io::Result<()> {
+    write("aead_batch", &batches())?;
     let packets = packets();
     write("ip_header", &packets)?;
     write("ip_packet", &packets)?;
@@ -53,6 +54,35 @@ fn main() -> std::io::Result<()> {
     write("tcp_connection", &tcp_plays())?;
     write("device_receive", &receptions())?;
     write("device_pair", &pair_plays())
+}
+
+/// A key, then packets: nonce, length, content, and what happens to it.
+fn batches() -> Vec<Vec<u8>> {
+    let packet = |number: u8, len: &[u8], fate: &[u8]| {
+        [
+            &[0, 0, 0, 0, number, 0, 0, 0, 0, 0, 0, 0][..],
+            len,
+            &[number, 3],
+            fate,
+        ]
+        .concat()
+    };
+    let alike = |len: &[u8]| {
+        (0..17)
+            .flat_map(|it| packet(it, len, &[0]))
+            .collect::<Vec<_>>()
+    };
+    let uneven = (0..33).flat_map(|it| packet(it, &[0, it * 7], &[0]));
+    let forged = (0..20).flat_map(|it| packet(it, &[2, it], &[6, 0, it, it]));
+    let cut = (0..9).flat_map(|it| packet(it, &[0, 64], &[7, it * 4]));
+    let bodies = [
+        alike(&[0, 64]),
+        alike(&[3]),
+        uneven.collect(),
+        forged.collect(),
+        cut.collect(),
+    ];
+    behind(&[0x5a; 32], &bodies)
 }
 
 fn write(target: &str, inputs: &[Vec<u8>]) -> std::io::Result<()> {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod aead;
 mod checksums;
 mod config_text;
 mod device_pair;
@@ -18,6 +19,7 @@ mod tcp_connection;
 mod transport;
 mod wire;
 
+pub use aead::aead_batch;
 pub use config_text::{config_text, endpoint_text};
 pub use device_pair::device_pair;
 pub use device_receive::device_receive;
@@ -50,6 +52,7 @@ macro_rules! targets {
 
 /// All targets.
 pub const TARGETS: &[Target] = targets![
+    aead_batch,
     config_text,
     device_pair,
     device_receive,
