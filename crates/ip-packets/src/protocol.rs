@@ -319,3 +319,26 @@ registry! {
         RESERVED = 255, "Reserved" | "Reserved";
     }
 }
+
+impl Protocol {
+    /// Says whether the number is registered as that of an IPv6 extension header.
+    ///
+    /// Source: IANA ipv6-parameters registry, as of January 2025; RFC 7045.
+    #[must_use]
+    pub const fn is_extension_header(self) -> bool {
+        matches!(
+            self,
+            Self::HOP_BY_HOP_OPTIONS
+                | Self::ROUTING
+                | Self::FRAGMENT
+                | Self::ESP
+                | Self::AH
+                | Self::DESTINATION_OPTIONS
+                | Self::MOBILITY
+                | Self::HIP
+                | Self::SHIM6
+                | Self::EXPERIMENT_1
+                | Self::EXPERIMENT_2
+        )
+    }
+}

@@ -1,5 +1,8 @@
 //! The ICMP header of a packet in the making, for either version.
 
+#[cfg(feature = "alloc")]
+use alloc::{vec, vec::Vec};
+
 use super::ip::{ICMPV4_ERROR_LEN, ICMPV6_ERROR_LEN};
 use super::{BuildError, PacketBuilder, Payload, Upper};
 use crate::checksum::{PseudoHeader, checksum};
@@ -88,11 +91,8 @@ impl<'a> IcmpBuilder<'a> {
         objects: &'a [IcmpObject<'a>],
     ) -> IcmpBuilder<'a, MultiPart<'a, &'a [u8]>> {
         let objects_len = structure_len(&Sequence::new(objects));
-        let (error_len, unit) = match self.version() {
-            IpVersion::V4 => (ICMPV4_ERROR_LEN, 4),
-            IpVersion::V6 => (ICMPV6_ERROR_LEN, 8),
-        };
-        let room = error_len.saturating_sub(self.len() - self.payload.len() + objects_len);
+        let unit = quote_unit(self.version());
+        let room = self.quote_room().saturating_sub(objects_len);
         let max = (room / unit * unit).max(MIN_QUOTE_LEN);
         self.payload = self.payload.get(..max).unwrap_or(self.payload);
         self.extensions_unlimited(objects)
@@ -108,10 +108,7 @@ impl<'a, P: Payload> IcmpBuilder<'a, P> {
     ) -> IcmpBuilder<'a, MultiPart<'a, P>> {
         let version = self.version();
         self.map_payload(|icmp, quote| {
-            let unit = match version {
-                IpVersion::V4 => 4,
-                IpVersion::V6 => 8,
-            };
+            let unit = quote_unit(version);
             let quote_len = quote.encoded_len().max(MIN_QUOTE_LEN);
             let part = MultiPart {
                 quote_len: quote_len.next_multiple_of(unit),
@@ -124,6 +121,49 @@ impl<'a, P: Payload> IcmpBuilder<'a, P> {
             }
             part
         })
+    }
+}
+
+impl<'a, P: Payload> IcmpBuilder<'a, P> {
+    /// Quotes a packet in the making, of which an error may have the start: the whole error is at
+    /// most 576 bytes under IPv4 and 1280 under IPv6.
+    ///
+    /// [`nest`](PacketBuilder::nest) quotes it whole.
+    ///
+    /// ```
+    /// use wirecraft_ip_packets::v4;
+    ///
+    /// let (router, source) = ([10, 0, 0, 9].into(), [10, 0, 0, 1].into());
+    /// let lost = v4(source, [10, 0, 0, 2].into()).udp(1000, 53).payload(&[0; 1000]);
+    /// let error = v4(router, source).icmp_time_exceeded(&[]);
+    /// assert_eq!(error.quote(lost).len(), 576);
+    /// assert_eq!(error.nest(lost).len(), 20 + 8 + 1028);
+    /// ```
+    ///
+    /// Source: RFC 1812 §4.3.2.3, RFC 4443 §2.4 (c).
+    #[cfg(feature = "alloc")]
+    pub fn quote<Q: Payload>(self, packet: Q) -> IcmpBuilder<'a, Vec<u8>> {
+        let mut quoted = vec![0; packet.encoded_len()];
+        packet.emit(&mut quoted);
+        quoted.truncate(self.quote_room());
+        self.map_payload(|_, _| quoted)
+    }
+
+    /// Returns how long a quote may be, in bytes.
+    fn quote_room(&self) -> usize {
+        let error_len = match self.version() {
+            IpVersion::V4 => ICMPV4_ERROR_LEN,
+            IpVersion::V6 => ICMPV6_ERROR_LEN,
+        };
+        error_len.saturating_sub(self.len() - self.payload.encoded_len())
+    }
+}
+
+/// Returns what the length of a quote before extensions is a multiple of, in bytes. RFC 4884 §4.
+const fn quote_unit(version: IpVersion) -> usize {
+    match version {
+        IpVersion::V4 => 4,
+        IpVersion::V6 => 8,
     }
 }
 

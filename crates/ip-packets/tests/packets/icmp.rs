@@ -194,6 +194,21 @@ fn an_error_may_quote_a_packet_in_the_making() {
 }
 
 #[test]
+fn a_packet_in_the_making_is_quoted_as_its_bytes_are() {
+    let payload = vec![7; 2000];
+    let lost = v6(SOURCE_V6, DESTINATION_V6).udp(5, 6).payload(&payload);
+    let bytes = lost.build();
+    let error = v6(DESTINATION_V6, SOURCE_V6);
+    let quoted = error.icmp_packet_too_big(1280, &[]).quote(lost);
+    assert_eq!(
+        quoted.build(),
+        error.icmp_packet_too_big(1280, &bytes).build()
+    );
+    let whole = error.icmp_packet_too_big(1280, &[]).nest(lost);
+    assert_eq!(whole.len(), 40 + 8 + bytes.len());
+}
+
+#[test]
 fn what_a_message_means_is_said_by_type_and_code() {
     let meaning = |message_type, code| {
         let bytes = [message_type, code, 0, 0, 0, 0, 0, 0];

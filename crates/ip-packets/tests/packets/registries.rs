@@ -111,6 +111,14 @@ fn protocols_are_found_by_the_keywords_of_their_registry() {
 }
 
 #[test]
+fn extension_headers_are_told_from_upper_layers() {
+    let numbers: Vec<u8> = (0..=255)
+        .filter(|number| Protocol::new(*number).is_extension_header())
+        .collect();
+    assert_eq!(numbers, [0, 43, 44, 50, 51, 60, 135, 139, 140, 253, 254]);
+}
+
+#[test]
 fn what_is_neither_a_name_nor_a_number_is_refused() {
     for text in ["", "256", "-1", "+6", "0x", "0x+6", "tcp ", "six"] {
         assert_eq!(text.parse::<Protocol>(), Err(UnknownName), "{text:?}");
