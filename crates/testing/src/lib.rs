@@ -20,7 +20,7 @@ mod world;
 
 pub use campaign::{Campaign, Failure, Goal, Report};
 pub use link::{Loss, Quality, Reorder};
-pub use observer::{Held, Observer, Violation, WAKEUPS_PER_SECOND_MAX};
+pub use observer::{Observer, Violation, WAKEUPS_PER_SECOND_MAX};
 pub use payload::Label;
 pub use scenario::{
     Attachment, Cut, Cycle, Fault, FaultKind, Flow, Pattern, Scenario, Topology, TunnelPlan,

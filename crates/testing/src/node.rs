@@ -11,7 +11,6 @@ use wirecraft_tunnel::{Arena, Device, PeerId, PeerStatus};
 
 use crate::dice::{Dice, Purpose};
 use crate::link::Flight;
-use crate::observer::Held;
 use crate::payload::{inner_v4, inner_v6};
 use crate::scenario::{Attachment, Scenario, TunnelPlan};
 
@@ -202,22 +201,6 @@ impl Node {
     pub(crate) fn status_of(&self, now: Instant, peer: &PublicKey) -> Option<PeerStatus> {
         let peer = self.device.peer_id(peer)?;
         self.device.peer_status(self.clock(now), peer)
-    }
-
-    /// What the device holds.
-    pub(crate) fn held(&self, now: Instant) -> Held {
-        let clock = self.clock(now);
-        let status = |peer| self.device.peer_status(clock, peer);
-        let statuses = self.device.peers().filter_map(status);
-        let mut held = Held {
-            indices: self.device.indices_in_use(),
-            ..Held::default()
-        };
-        for status in statuses {
-            held.peers += 1;
-            held.staged = held.staged.max(status.staged);
-        }
-        held
     }
 }
 

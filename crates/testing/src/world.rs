@@ -246,7 +246,7 @@ impl<'a> World<'a> {
 
     fn inspect(&mut self) -> Result<(), Violation> {
         for node in &self.nodes {
-            self.observer.holds(node.number, node.held(self.now))?;
+            self.observer.holds(node.number, node.device.held())?;
         }
         let next = self.now + INSPECTION_INTERVAL;
         self.agenda.push(next, Happening::Inspects);

@@ -58,6 +58,11 @@ impl<T: Copy + PartialEq> AllowedIps<T> {
         }
     }
 
+    /// How many nodes are in use: fewer than two for each prefix.
+    pub(crate) const fn nodes(&self) -> usize {
+        self.v4.nodes_in_use() + self.v6.nodes_in_use()
+    }
+
     /// How often the map was changed: what was looked up holds as long as this is the same.
     pub(crate) const fn changes(&self) -> u64 {
         self.changes
@@ -204,6 +209,10 @@ impl<B: Bits, T: Copy + PartialEq> Trie<B, T> {
             link = node.child(address.bit(node.len));
         }
         best
+    }
+
+    const fn nodes_in_use(&self) -> usize {
+        self.nodes.len() - self.vacant.len()
     }
 
     fn insert(&mut self, bits: B, len: u8, owner: T) -> Option<T> {

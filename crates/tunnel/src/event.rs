@@ -65,7 +65,7 @@ pub(crate) struct EventQueue {
 }
 
 impl EventQueue {
-    const CAPACITY: usize = 4096;
+    pub(crate) const CAPACITY: usize = 4096;
 
     /// Adds an event; says whether an older one was dropped for it.
     #[must_use]
@@ -76,6 +76,10 @@ impl EventQueue {
         }
         self.events.push_back(event);
         full
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {

@@ -14,6 +14,10 @@ impl KnownEndpoints {
         self.peers_at.contains_key(&endpoint)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.peers_at.len()
+    }
+
     pub(crate) fn add(&mut self, endpoint: SocketAddr) {
         *self.peers_at.entry(endpoint).or_default() += 1;
     }

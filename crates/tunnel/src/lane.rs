@@ -88,6 +88,16 @@ impl HandshakeLane {
         self.known.is_empty() && self.unknown.is_empty()
     }
 
+    /// How many messages wait.
+    pub(crate) fn len(&self) -> usize {
+        self.known.len() + self.unknown.len()
+    }
+
+    /// How many sources are remembered.
+    pub(crate) fn sources(&self) -> usize {
+        self.limiter.len() + self.known_limiter.len()
+    }
+
     /// Takes the next message, those of known endpoints first.
     pub(crate) fn pop(&mut self) -> Option<Queued> {
         self.known.pop_front().or_else(|| self.unknown.pop_front())

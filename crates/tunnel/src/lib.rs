@@ -36,7 +36,7 @@ pub use constants::{
 };
 pub use counters::Counters;
 pub use datagram::{Datagram, Received};
-pub use device::{Deadline, DeadlineReason, Device, PeerStatus};
+pub use device::{Deadline, DeadlineReason, Device, Held, PeerStatus};
 pub use errors::{ArenaFull, ConfigureError, ReceiveError, SendError};
 pub use event::Event;
 pub use peer::Traffic;

@@ -13,7 +13,7 @@ const PACKETS_PER_SECOND: u32 = 20;
 const PACKETS_BURSTABLE: u32 = 5;
 
 /// Sources that are remembered at once; further ones are refused until the next collection.
-const SOURCES_MAX: usize = 8192;
+pub(crate) const SOURCES_MAX: usize = 8192;
 
 const COLLECT_INTERVAL: Duration = Duration::from_secs(1);
 const COST: Duration = Duration::from_nanos(1_000_000_000 / PACKETS_PER_SECOND as u64);
@@ -56,6 +56,11 @@ impl RateLimiter {
             },
         );
         true
+    }
+
+    /// How many sources are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.buckets.len()
     }
 
     /// Forgets the sources that were silent long enough to have a full bucket again.

@@ -38,6 +38,10 @@ impl Schedule {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.wakeups.len()
+    }
+
     pub(crate) fn next(&self) -> Option<Instant> {
         self.wakeups.first().map(|(at, _)| *at)
     }

@@ -2,7 +2,7 @@
 //!
 //! - What is delivered was sent by the other side, comes from the peer with its key, and comes once.
 //! - No receiver index and counter are sealed twice; no datagram that was changed is delivered.
-//! - No more than 128 packets of a peer wait, and a timer that was handled lies in the future.
+//! - Every table is within its bounds, and a timer that was handled lies in the future.
 //! - Once configurations match and the network is clean, both sides reach each other in time.
 
 mod model;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use wirecraft_ip_packets::{source_address, v4};
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Arena, Datagram, DeadlineReason, MAX_STAGED_PACKETS, Received};
+use wirecraft_tunnel::{Arena, Datagram, DeadlineReason, Received};
 
 use super::model::Model;
 use super::side::{MTU, Setting, Side, address, inner, keys, side_at};
@@ -23,9 +23,6 @@ const IN_FLIGHT_MAX: usize = 512;
 /// How long two healthy sides may take to reach each other: a dead session is noticed after 15 s and
 /// jitter, an initiation may have to wait 5 s and jitter for the one before.
 const HEALED_WITHIN: Duration = Duration::from_secs(22);
-
-/// Three keypairs and a handshake.
-const INDICES_PER_PEER: usize = 4;
 
 /// Deadlines that may pass in a second at most, on both sides together.
 const DEADLINES_PER_SECOND: u64 = 8;
@@ -305,11 +302,11 @@ impl Pair {
             for peer in side.device.peers() {
                 let status = side.device.peer_status(self.now, peer);
                 let status = status.expect("a peer that is listed is there");
-                assert!(status.staged <= MAX_STAGED_PACKETS);
                 assert!(keys().public[side.other()].contains(&status.public_key));
             }
-            let peer_count = side.device.peers().count();
-            assert!(side.device.indices_in_use() <= INDICES_PER_PEER * peer_count);
+            for (what, held, most) in side.device.held().bounds() {
+                assert!(held <= most, "{held} {what}, at most {most}");
+            }
             let deadline = side.device.poll_timeout();
             assert!(deadline.is_none_or(|it| it.reason != DeadlineReason::Transmit));
         }

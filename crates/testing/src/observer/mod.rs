@@ -13,7 +13,7 @@ use wirecraft_noise_handshake::{
     LocalStatic, PrivateKey, PublicKey, ReceivedInitiation, RemoteStatic, Tai64N,
 };
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{MAX_STAGED_PACKETS, REJECT_AFTER_TIME, REKEY_TIMEOUT};
+use wirecraft_tunnel::{Held, MAX_STAGED_PACKETS, REJECT_AFTER_TIME, REKEY_TIMEOUT};
 use wirecraft_wire_format::{HandshakeMessage, Initiation, Message, Response};
 
 use crate::payload::Label;
@@ -23,9 +23,6 @@ pub use violation::Violation;
 
 /// The most wake-ups of a node within a second.
 pub const WAKEUPS_PER_SECOND_MAX: usize = 50;
-
-/// Indices that a device needs for one peer: three keypairs and an attempt.
-const INDICES_PER_PEER_MAX: usize = 4;
 
 /// Datagrams that a device makes in one turn for one peer: what was staged, and a handshake message
 /// or keepalive for each of a few reasons.
@@ -65,17 +62,6 @@ struct Sealing {
     counters: SeenOnce,
     /// When the sender had the keypair at the latest; an initiator uses it at once.
     made_at: Option<Instant>,
-}
-
-/// What a device holds at a time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Held {
-    /// Its peers.
-    pub peers: usize,
-    /// Packets that wait for a session, of the peer that has the most of them.
-    pub staged: usize,
-    /// Receiver indices in use.
-    pub indices: usize,
 }
 
 impl Observer {
@@ -288,14 +274,14 @@ impl Observer {
         Ok(())
     }
 
-    /// Looks at what a device holds.
+    /// Looks at what a device holds between two turns.
     ///
     /// # Errors
     /// [`Violation::Unbounded`].
     pub fn holds(&self, node: usize, held: Held) -> Result<(), Violation> {
-        let indices_max = held.peers * INDICES_PER_PEER_MAX;
-        bounded(node, "staged packets", held.staged, MAX_STAGED_PACKETS)?;
-        bounded(node, "indices", held.indices, indices_max)
+        bounded(node, "datagrams between turns", held.transmits, 0)?;
+        held.bounds()
+            .try_for_each(|(what, held, most)| bounded(node, what, held, most))
     }
 
     /// Looks at how many datagrams a device with `peers` peers made in one turn, in which it got

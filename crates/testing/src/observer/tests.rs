@@ -259,23 +259,35 @@ fn what_grows_without_bounds_is_seen() {
     let observer = Stage::new().observer;
     let held = Held {
         peers: 2,
+        prefixes: 4,
+        trie_nodes: 8,
         staged: 128,
         indices: 8,
+        wakeups: 2,
+        known_endpoints: 2,
+        handshakes: 8192,
+        sources: 16_384,
+        events: 4096,
+        transmits: 0,
     };
     assert_eq!(observer.holds(ALICE, held), Ok(()));
-    let staged = Held {
-        staged: 129,
-        ..held
-    };
-    assert!(matches!(
-        observer.holds(ALICE, staged),
-        Err(Violation::Unbounded { .. })
-    ));
-    let indices = Held { indices: 9, ..held };
-    assert!(matches!(
-        observer.holds(ALICE, indices),
-        Err(Violation::Unbounded { .. })
-    ));
+    let more: [fn(&mut Held) -> &mut usize; 9] = [
+        |held| &mut held.trie_nodes,
+        |held| &mut held.staged,
+        |held| &mut held.indices,
+        |held| &mut held.wakeups,
+        |held| &mut held.known_endpoints,
+        |held| &mut held.handshakes,
+        |held| &mut held.sources,
+        |held| &mut held.events,
+        |held| &mut held.transmits,
+    ];
+    for entries in more {
+        let mut held = held;
+        *entries(&mut held) += 1;
+        let seen = observer.holds(ALICE, held);
+        assert!(matches!(seen, Err(Violation::Unbounded { .. })), "{held:?}");
+    }
     assert_eq!(observer.transmitted(ALICE, 137, 1, 1), Ok(()));
     let transmitted = observer.transmitted(ALICE, 138, 1, 1);
     assert!(matches!(transmitted, Err(Violation::Unbounded { .. })));

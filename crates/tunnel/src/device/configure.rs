@@ -253,12 +253,6 @@ impl<R: CryptoRng> Device<R> {
         self.peers.iter().map(|peer| peer.id)
     }
 
-    /// How many receiver indices are in use: at most four a peer, for three keypairs and an attempt.
-    #[must_use]
-    pub fn indices_in_use(&self) -> usize {
-        self.shared.indices.len()
-    }
-
     /// The peer that packets to `address` go to.
     #[must_use]
     pub fn route(&self, address: core::net::IpAddr) -> Option<PeerId> {

@@ -5,6 +5,7 @@ mod configure;
 #[cfg(test)]
 mod counter_limits;
 mod fetch;
+mod held;
 mod receive;
 mod send;
 
@@ -22,6 +23,7 @@ use crate::peers::Peers;
 use crate::shared::{Shared, Transmit};
 
 pub use configure::PeerStatus;
+pub use held::Held;
 
 /// A WireGuard device without sockets, threads or clocks.
 ///

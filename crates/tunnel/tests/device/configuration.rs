@@ -1,7 +1,7 @@
 //! Changes to the configuration, with and without sessions under way.
 
 use wirecraft_noise_handshake::{PresharedKey, PrivateKey, PublicKey, Tai64N};
-use wirecraft_tunnel::{ConfigureError, Device, ReceiveError, Received, SendError};
+use wirecraft_tunnel::{ConfigureError, Device, Held, ReceiveError, Received, SendError};
 
 use crate::raw_peer::RawPeer;
 use crate::world::{ALICE, BOB, Kind, MTU, WALL_CLOCK_AT_START, World, address, packet, seconds};
@@ -302,4 +302,19 @@ fn events_that_nobody_takes_are_dropped_from_the_oldest_on_and_counted() {
     assert_eq!(device.counters().events_dropped, 5000 - 4096);
     let waiting = core::iter::from_fn(|| device.poll_event()).count();
     assert_eq!(waiting, 4096);
+}
+
+#[test]
+fn a_device_holds_nothing_of_a_peer_that_was_removed() {
+    let mut world = World::pair_with_session();
+    let bob = world.peer(ALICE, BOB);
+    world.start_handshake(ALICE, BOB);
+    world.send(ALICE, &packet(ALICE, BOB, b"in a session"));
+    let held = world.device(ALICE).held();
+    assert_eq!((held.peers, held.known_endpoints), (1, 1));
+    assert!(held.indices > 0 && held.wakeups > 0 && held.trie_nodes > 0);
+
+    world.device(ALICE).remove_peer(bob);
+
+    assert_eq!(world.device(ALICE).held(), Held::default());
 }

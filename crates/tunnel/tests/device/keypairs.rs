@@ -349,14 +349,14 @@ fn a_peer_holds_four_indices_at_most_and_none_once_its_keys_are_wiped() {
         world.send(ALICE, &numbered(ALICE, BOB, number));
         world.send(BOB, &numbered(BOB, ALICE, number));
         for host in [ALICE, BOB] {
-            assert!(world.device(host).indices_in_use() <= 4);
+            assert!(world.device(host).held().indices <= 4);
         }
         world.advance(seconds(20));
     }
-    assert_ne!(world.device(ALICE).indices_in_use(), 0);
+    assert_ne!(world.device(ALICE).held().indices, 0);
 
     world.advance(seconds(1200));
 
-    assert_eq!(world.device(ALICE).indices_in_use(), 0);
-    assert_eq!(world.device(BOB).indices_in_use(), 0);
+    assert_eq!(world.device(ALICE).held().indices, 0);
+    assert_eq!(world.device(BOB).held().indices, 0);
 }
