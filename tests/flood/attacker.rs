@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle, sleep};
 
 use anyhow::{Context as _, Result, ensure};
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use socket2::{Domain, Protocol, Socket, Type};
 use wirecraft_net::{Clock, SystemEntropy};
@@ -15,7 +17,7 @@ use wirecraft_noise_handshake::{
     LocalStatic, PrivateKey, PublicKey, RemoteStatic, Tai64N, initiate,
 };
 use wirecraft_tests::{Orders, answer};
-use wirecraft_wire_format::{HandshakeMessage, Index};
+use wirecraft_wire_format::{HandshakeMessage, Index, Initiation};
 
 use crate::identities::PORT;
 use crate::phase::{Attack, Kind};
@@ -23,6 +25,9 @@ use crate::recorder::Recording;
 
 /// Different initiations that are made beforehand.
 const INITIATIONS: u32 = 4096;
+
+/// The time from one settler to the next.
+const SETTLING_PACE: Duration = Duration::from_millis(5);
 
 /// How long the attacker rests between two bursts.
 const REST: Duration = Duration::from_micros(500);
@@ -34,6 +39,7 @@ const BURST_MAX: u64 = 2048;
 pub(crate) fn run() -> Result<()> {
     let mut orders = Orders::listen();
     let target = Target::from_json(&orders.first_blocking()?)?;
+    target.settle()?;
     answer(&json!({"ready": true}));
     let mut running: Vec<Running> = Vec::new();
     while let Some(order) = orders.next_blocking() {
@@ -56,6 +62,8 @@ struct Target {
     v4: Ipv4Addr,
     v6: Ipv6Addr,
     recording: Recording,
+    /// The keys of peers, for each of which the attacker was at an address of its own once.
+    settlers: Vec<PrivateKey>,
 }
 
 impl Target {
@@ -66,7 +74,10 @@ impl Target {
             !recording.initiations.is_empty() && !recording.data.is_empty(),
             "the recording has nothing to replay"
         );
+        let settlers = value["settlers"].as_array().context("settlers")?;
+        let key = |key: &Value| Ok(key.as_str().context("a key is a string")?.parse()?);
         Ok(Self {
+            settlers: settlers.iter().map(key).collect::<Result<_>>()?,
             key: text("key")?.parse()?,
             v4: text("v4")?.parse()?,
             v6: text("v6")?.parse()?,
@@ -74,11 +85,22 @@ impl Target {
         })
     }
 
+    /// Has the receiver hear each settler at an address of its own, slowly enough to cause no load.
+    fn settle(&self) -> Result<()> {
+        let mut gun = Gun::new(Kind::ValidMac1FromPeers, self)?;
+        for (number, key) in self.settlers.iter().enumerate() {
+            gun.ammunition = self.initiations_of(key.clone(), 1, |_| {});
+            gun.shoot(number as u64)?;
+            sleep(SETTLING_PACE);
+        }
+        Ok(())
+    }
+
     /// What is sent again and again.
     fn ammunition(&self, kind: Kind) -> Vec<Vec<u8>> {
         match kind {
             Kind::BadMac1 => self.initiations(|message| message.set_mac1([7; 16])),
-            Kind::ValidMac1 => self.initiations(|_| {}),
+            Kind::ValidMac1 | Kind::ValidMac1FromPeers => self.initiations(|_| {}),
             // A cookie that has to be checked costs the receiver more than none.
             Kind::ValidMac1OverV6 => self.initiations(|message| message.set_mac2([7; 16])),
             Kind::ReplayedInitiations => self.recording.initiations.clone(),
@@ -87,12 +109,22 @@ impl Target {
     }
 
     /// Whole initiations of somebody who is no peer: the receiver learns that only by computing.
-    fn initiations(&self, spoil: impl Fn(&mut wirecraft_wire_format::Initiation)) -> Vec<Vec<u8>> {
+    fn initiations(&self, spoil: impl Fn(&mut Initiation)) -> Vec<Vec<u8>> {
+        let stranger = PrivateKey::generate(&mut SystemEntropy::default());
+        self.initiations_of(stranger, INITIATIONS, spoil)
+    }
+
+    fn initiations_of(
+        &self,
+        key: PrivateKey,
+        count: u32,
+        spoil: impl Fn(&mut Initiation),
+    ) -> Vec<Vec<u8>> {
         let mut entropy = SystemEntropy::default();
-        let local = LocalStatic::new(PrivateKey::generate(&mut entropy));
+        let local = LocalStatic::new(key);
         let remote = RemoteStatic::new(&local, self.key).expect("the receiver's key is sound");
         let timestamp = Tai64N::from_unix(Clock::new().since_unix_epoch());
-        let messages = (0..INITIATIONS).map(|number| {
+        let messages = (0..count).map(|number| {
             let index = Index::new(number);
             let made = initiate(&local, &remote, timestamp, index, &mut entropy);
             let (mut message, _) = made.expect("the receiver's key is sound");
@@ -135,6 +167,8 @@ struct Gun {
     ammunition: Vec<Vec<u8>>,
     packet: Vec<u8>,
     dice: Dice,
+    /// How many settlers it pretends to be, if not anybody.
+    sources: Option<u64>,
 }
 
 impl Gun {
@@ -156,7 +190,8 @@ impl Gun {
             to: SocketAddr::new(to, 0),
             ammunition: target.ammunition(kind),
             packet: vec![0; 1 << 16],
-            dice: Dice(0x5eed),
+            dice: Dice::new(),
+            sources: (kind == Kind::ValidMac1FromPeers).then_some(target.settlers.len() as u64),
         })
     }
 
@@ -183,7 +218,10 @@ impl Gun {
     }
 
     fn shoot(&mut self, number: u64) -> Result<()> {
-        let source = self.dice.source(self.to.is_ipv4());
+        let source = match self.sources {
+            Some(count) => settlement(number % count),
+            None => self.dice.source(self.to.is_ipv4()),
+        };
         let position = usize::try_from(number % self.ammunition.len() as u64)?;
         let datagram = &self.ammunition[position];
         let builder = wirecraft_ip_packets::ip(source.ip(), self.to.ip())?
@@ -197,15 +235,18 @@ impl Gun {
     }
 }
 
-/// Where spoofed datagrams pretend to come from (SplitMix64).
-struct Dice(u64);
+/// The address of a settler, in the range that spoofed datagrams come from.
+fn settlement(number: u64) -> SocketAddr {
+    let [.., high, low] = number.to_be_bytes();
+    SocketAddr::new(Ipv4Addr::new(100, 127, high, low).into(), PORT)
+}
+
+/// Where spoofed datagrams pretend to come from.
+struct Dice(ChaCha8Rng);
 
 impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
+    fn new() -> Self {
+        Self(ChaCha8Rng::seed_from_u64(0x5eed))
     }
 
     /// An address in 100.64.0.0/10 or fd64::/16, and a port.
@@ -214,7 +255,7 @@ impl Dice {
         reason = "some of the bits are enough"
     )]
     fn source(&mut self, is_v4: bool) -> SocketAddr {
-        let roll = self.roll();
+        let roll = self.0.next_u64();
         let port = 1024 + (roll >> 48) as u16 % 64_000;
         let address = if is_v4 {
             Ipv4Addr::from_bits(Ipv4Addr::new(100, 64, 0, 0).to_bits() | roll as u32 >> 10).into()

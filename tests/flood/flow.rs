@@ -25,11 +25,13 @@ pub(crate) const LABELS: usize = 32;
 /// How much of what could not be sent in time is sent later.
 const BACKLOG: Duration = Duration::from_millis(100);
 
-/// How many packets were sent under each label, and the label of the next.
+/// How much was sent under each label, and the label of the next packet.
 #[derive(Default)]
 pub(crate) struct FlowState {
     pub(crate) label: usize,
     pub(crate) sent: [u64; LABELS],
+    /// The same in bytes of inner packets.
+    pub(crate) sent_len: [u64; LABELS],
     number: u64,
     is_on: bool,
     waker: Option<Waker>,
@@ -90,6 +92,7 @@ impl Inner for Flow {
             }
             let label = state.label;
             state.sent[label] += 1;
+            state.sent_len[label] += packet.len() as u64;
             state.number += 1;
             next_at = next_at + Duration::from_secs_f64(packet.len() as f64 * 8.0 / RATE);
         }

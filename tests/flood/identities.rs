@@ -35,11 +35,15 @@ impl Identities {
         }
     }
 
+    /// The private keys of the peers from this one on.
+    pub(crate) fn keys_from(&self, peer: usize) -> Vec<String> {
+        self.peers.iter().skip(peer).map(text).collect()
+    }
+
     pub(crate) fn to_json(&self) -> Value {
-        let text = |key: &PrivateKey| key.to_base64().as_str().to_owned();
         json!({
             "receiver": text(&self.receiver),
-            "peers": self.peers.iter().map(text).collect::<Vec<_>>(),
+            "peers": self.keys_from(0),
             "endpoint": self.endpoint.to_string(),
         })
     }
@@ -60,6 +64,10 @@ impl Identities {
             endpoint: endpoint.parse()?,
         })
     }
+}
+
+fn text(key: &PrivateKey) -> String {
+    key.to_base64().as_str().to_owned()
 }
 
 /// The address in the tunnel of peer `number`.

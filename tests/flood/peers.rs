@@ -96,7 +96,8 @@ pub(crate) async fn run() -> Result<()> {
         if let Some(label) = order["flow"].as_u64() {
             flow_handle.state().label = usize::try_from(label)?;
             flow_handle.switch_on();
-            answer(&json!({"sent": flow_handle.state().sent.to_vec()}));
+            let state = flow_handle.state();
+            answer(&json!({"sent": state.sent.to_vec(), "sent_len": state.sent_len.to_vec()}));
         } else if let Some(numbers) = order["handshakes"].as_array() {
             let numbers = numbers.iter().filter_map(Value::as_u64);
             let numbers = numbers
