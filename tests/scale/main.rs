@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! scale [--quick]       prints a table; exit status 0 says that every target was met
+//! scale --long          the same, and watches idle peers until all have changed their keys
 //! scale in-process      the first half of it: what needs no sockets
 //! scale endpoint        plays the endpoint over real sockets, as told by the former
 //! scale clients         plays all its peers, each at an address of its own in 127.0.0.0/8
