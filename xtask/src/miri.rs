@@ -7,12 +7,14 @@ use crate::steps::Steps;
 use anyhow::{Result, bail};
 use std::process::{Command, Stdio};
 
-/// What is interpreted: a package, then arguments of `cargo test`. Vectors and long random sequences
-/// are left out, an interpreter takes hours for them.
+/// What is interpreted: a package, then arguments of `cargo test`. Vectors are left out and random
+/// sequences cut short, an interpreter takes hours for them; `tests/README.md` says which.
 const SUITES: &[&str] = &[
     "wirecraft-wire-format",
     "wirecraft-noise-handshake --no-default-features --lib -- \
      --skip wycheproof --skip hmac_equals --skip transcripts --skip initiation",
+    "wirecraft-tunnel --no-default-features --lib -- replay allowed_ips",
+    "wirecraft-tunnel --no-default-features --test models",
 ];
 
 /// Runs the suites with the nightly toolchain.

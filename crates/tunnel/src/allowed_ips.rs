@@ -473,7 +473,12 @@ mod tests {
         }
     }
 
+    /// An interpreter takes a minute for what a processor does at once.
+    const CASES: u32 = if cfg!(miri) { 4 } else { 256 };
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(CASES))]
+
         #[test]
         fn the_trie_agrees_with_a_list_of_prefixes(
             steps in prop::collection::vec((any::<u32>(), any::<u8>(), any::<u8>()), 1..200)

@@ -1,7 +1,7 @@
 //! What must hold for bytes nobody thought of.
 
 use proptest::collection::vec;
-use proptest::prelude::{any, prop_assert_eq, proptest};
+use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 use wirecraft_wire_format::{
     COOKIE_REPLY_LEN, Counter, DataHeader, DataMut, HandshakeMessage, INITIATION_LEN, Index,
     Message, ParseError, RESPONSE_LEN, Response,
@@ -41,7 +41,12 @@ fn reassemble(message: Message<'_>) -> Vec<u8> {
     }
 }
 
+/// An interpreter takes seconds for each.
+const CASES: u32 = if cfg!(miri) { 16 } else { 256 };
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
     #[test]
     fn parsing_never_panics_and_loses_nothing(mut bytes in vec(any::<u8>(), 0..400)) {
         if let Ok(message) = Message::parse(&bytes) {
