@@ -1,6 +1,8 @@
 //! Every type that holds a secret is wiped when dropped, which the compiler checks, and shows nothing of
 //! it.
 
+mod hidden;
+
 use core::fmt::Debug;
 use core::time::Duration;
 
@@ -14,6 +16,8 @@ use wirecraft_noise_handshake::{
 use wirecraft_wire_format::Index;
 use x25519_dalek::StaticSecret;
 use zeroize::ZeroizeOnDrop;
+
+use hidden::assert_hidden;
 
 const fn is_wiped<T: ZeroizeOnDrop>() {}
 
@@ -49,27 +53,6 @@ fn every_secret_needs_drop() {
     assert!(std::mem::needs_drop::<TransportKeys>());
     assert!(std::mem::needs_drop::<SealingKey>());
     assert!(std::mem::needs_drop::<OpeningKey>());
-}
-
-/// Asserts that `shown` holds no three bytes of `secret` in a row: in hexadecimal, as a list of numbers
-/// or in base64.
-fn assert_hidden(shown: &impl Debug, secret: &[u8; 32]) {
-    for text in [format!("{shown:?}"), format!("{shown:#?}")] {
-        // `{:#?}` writes a number a line.
-        let text = text.split_whitespace().collect::<String>();
-        for window in secret.windows(3) {
-            let [a, b, c] = window else {
-                unreachable!("windows of three")
-            };
-            assert!(!text.contains(&format!("{a},{b},{c}")), "{text}");
-            let hexadecimal = format!("{a:02x}{b:02x}{c:02x}");
-            assert!(!text.to_lowercase().contains(&hexadecimal), "{text}");
-        }
-        let base64 = PublicKey::from_bytes(*secret).to_string();
-        for start in 0..base64.len() - 6 {
-            assert!(!text.contains(&base64[start..start + 6]), "{text}");
-        }
-    }
 }
 
 /// What the generator of a test gives out as number `draw`.
