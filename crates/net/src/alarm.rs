@@ -3,13 +3,9 @@
 //! Runtimes keep time by a clock that stands still in suspend. A timer of the kernel on the clock that
 //! the device lives by is due at once when the machine wakes, and is as exact as the kernel's.
 
+mod runtime;
 #[cfg(target_os = "linux")]
-#[path = "alarm/timerfd.rs"]
-mod timer;
-
-#[cfg(not(target_os = "linux"))]
-#[path = "alarm/runtime.rs"]
-mod timer;
+mod timerfd;
 
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -17,7 +13,10 @@ use core::time::Duration;
 use wirecraft_time::Instant;
 
 use crate::clock::Clock;
-use timer::Timer;
+#[cfg(not(target_os = "linux"))]
+use runtime::Timer;
+#[cfg(target_os = "linux")]
+use timerfd::Timer;
 
 /// Less is the difference of two readings of the clock, or nothing to wipe keys for.
 const SUSPEND_MIN: Duration = Duration::from_millis(100);

@@ -1,4 +1,5 @@
-//! Elsewhere: the runtime's timer, which may stand still while the machine sleeps.
+//! The runtime's timer, which may stand still while the machine sleeps: for systems other than Linux, and
+//! for want of better there.
 
 use core::future::Future;
 use core::pin::Pin;

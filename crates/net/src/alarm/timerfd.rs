@@ -12,29 +12,45 @@ use rustix::time::{
 use tokio::io::unix::AsyncFd;
 use wirecraft_time::Instant;
 
+use super::runtime;
+
 const NEVER: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 0,
 };
 
-/// A timer that can be set to an instant. Without file descriptors left it never runs out, and the
-/// driver is late until traffic wakes it.
+/// A timer that can be set to an instant. Where no file descriptors are left, or the kernel lets have no
+/// timer on that clock, the runtime's stands in: it may be late by the time that the machine slept.
 pub(crate) struct Timer {
-    boot: Option<AsyncFd<OwnedFd>>,
+    boot: Boot,
     /// Armed on the wall clock for ever, and cancelled when that is set or the machine wakes.
     wake: Option<AsyncFd<OwnedFd>>,
 }
 
+enum Boot {
+    Kernel(AsyncFd<OwnedFd>),
+    Runtime(runtime::Timer),
+}
+
 impl Timer {
     pub(crate) fn new() -> Self {
+        let wake = open(TimerfdClockId::Realtime).and_then(arm_until_cancelled);
+        Self::of(open(TimerfdClockId::Boottime), wake)
+    }
+
+    fn of(boot: io::Result<AsyncFd<OwnedFd>>, wake: io::Result<AsyncFd<OwnedFd>>) -> Self {
+        let boot = or_log(boot).map(Boot::Kernel);
         Self {
-            boot: or_log(open(TimerfdClockId::Boottime)),
-            wake: or_log(open(TimerfdClockId::Realtime).and_then(arm_until_cancelled)),
+            boot: boot.unwrap_or(Boot::Runtime(runtime::Timer::new())),
+            wake: or_log(wake),
         }
     }
 
-    pub(crate) fn set(&mut self, _: Instant, at: Option<Instant>) {
-        let Some(boot) = &self.boot else { return };
+    pub(crate) fn set(&mut self, now: Instant, at: Option<Instant>) {
+        let boot = match &mut self.boot {
+            Boot::Kernel(boot) => boot,
+            Boot::Runtime(timer) => return timer.set(now, at),
+        };
         let expiry = at.map_or(NEVER, timespec);
         if let Err(error) = arm(boot, TimerfdTimerFlags::ABSTIME, expiry) {
             tracing::debug!(%error, "the timer could not be set");
@@ -43,12 +59,14 @@ impl Timer {
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let woke = self.wake.as_ref().map(|wake| poll_read(wake, cx));
-        let ran_out = self.boot.as_ref().map(|boot| poll_read(boot, cx));
-        if [woke, ran_out].contains(&Some(Poll::Ready(()))) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
+        let ran_out = match &mut self.boot {
+            Boot::Kernel(boot) => poll_read(boot, cx),
+            Boot::Runtime(timer) => timer.poll(cx),
+        };
+        if woke == Some(Poll::Ready(())) {
+            return Poll::Ready(());
         }
+        ran_out
     }
 }
 
@@ -109,5 +127,33 @@ fn timespec(at: Instant) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(since_boot.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: since_boot.subsec_nanos().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::future::poll_fn;
+    use core::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::clock::Clock;
+
+    #[tokio::test]
+    async fn a_timer_runs_out_in_time_though_the_kernel_has_none_to_give() {
+        let none_left = || Err(Errno::MFILE.into());
+        let mut timer = Timer::of(none_left(), none_left());
+        let now = Clock::new().now();
+        let at = now + Duration::from_millis(20);
+
+        timer.set(now, Some(at));
+        let waited = timeout(Duration::from_secs(10), poll_fn(|cx| timer.poll(cx))).await;
+
+        waited.expect("the timer runs out");
+        assert!(Clock::new().now() >= at);
+        timer.set(Clock::new().now(), None);
+        let waited = timeout(Duration::from_millis(50), poll_fn(|cx| timer.poll(cx))).await;
+        waited.expect_err("a timer that is not set stays silent");
     }
 }
