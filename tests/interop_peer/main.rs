@@ -5,6 +5,7 @@
 //! interop-peer host-client TARGETS        checks, by sockets of this host
 //! interop-peer serve CONF                 services on all addresses of a tunnel of wirecraft
 //! interop-peer client CONF TARGETS        checks, by sockets of a tunnel of wirecraft
+//! interop-peer uapi INTERFACE             a tunnel with nothing inside, for `wg` to configure
 //! ```
 //!
 //! `TARGETS` is one or more of `--target ADDRESS [--udp-echo LEN,LEN..] [--tcp-echo BYTES]
@@ -25,6 +26,7 @@ mod pattern;
 mod services;
 mod targets;
 mod tunnel;
+mod uapi;
 
 use anyhow::{Result, bail};
 use host::HostNetwork;
@@ -54,6 +56,7 @@ async fn run(arguments: &[String]) -> Result<bool> {
         ["host-services"] => services::offer(&HostNetwork, ready).await.map(|()| true),
         ["host-client", targets @ ..] => checks::run(&HostNetwork, targets::parse(targets)?).await,
         ["serve", config] => serve(config).await.map(|()| true),
+        ["uapi", interface] => uapi::serve(interface, ready).await.map(|()| true),
         ["client", config, targets @ ..] => client(config, targets::parse(targets)?).await,
         _ => bail!("no such mode; the source says which there are"),
     }

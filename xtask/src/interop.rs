@@ -16,6 +16,7 @@ mod report;
 pub(crate) mod sandbox;
 mod scenario;
 mod traffic;
+mod uapi;
 
 use crate::release::install_boringtun;
 use crate::steps::cargo;

@@ -7,6 +7,7 @@ use super::options::Options;
 use super::report::CaseResult;
 use super::scenario::{Role, Traffic, compare_keys};
 use super::traffic::Check;
+use super::uapi;
 use crate::stopwatch::Stopwatch;
 use std::fmt;
 use std::thread;
@@ -15,6 +16,8 @@ use std::thread;
 pub(super) enum Case {
     /// Keys of `wirecraft` and of `wg` are the same to the byte.
     Keys,
+    /// What `wg` sets and shows by the socket of a running tunnel.
+    Uapi,
     Traffic(Traffic),
 }
 
@@ -22,6 +25,7 @@ impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Keys => f.write_str("keys"),
+            Self::Uapi => f.write_str("uapi"),
             Self::Traffic(traffic) => traffic.fmt(f),
         }
     }
@@ -31,7 +35,7 @@ impl Case {
     /// Everyone who plays in this case.
     pub(super) fn implementations(&self) -> impl Iterator<Item = Implementation> {
         let everyone = match self {
-            Self::Keys => vec![Implementation::Wirecraft],
+            Self::Keys | Self::Uapi => vec![Implementation::Wirecraft],
             Self::Traffic(traffic) => {
                 let mut everyone = traffic.theirs.clone();
                 everyone.push(traffic.ours);
@@ -50,7 +54,7 @@ impl Case {
 pub(super) fn chosen(options: &Options) -> Vec<Case> {
     let mut cases = Vec::new();
     if options.ours == Implementation::Wirecraft {
-        cases.push(Case::Keys);
+        cases.extend([Case::Keys, Case::Uapi]);
     }
     cases.extend(single_peer(options).into_iter().map(Case::Traffic));
     cases.extend(two_peers(options).into_iter().map(Case::Traffic));
@@ -154,6 +158,7 @@ fn run_one(case: &Case, number: usize, programs: &Programs) -> CaseResult {
     let journal = Journal::new();
     let checks = match case {
         Case::Keys => compare_keys(programs),
+        Case::Uapi => uapi::run(number, programs, &journal),
         Case::Traffic(traffic) => traffic.run(number, programs, &journal),
     };
     let checks = checks.unwrap_or_else(|error| vec![Check::new("set up", Err(error))]);

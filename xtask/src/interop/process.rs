@@ -80,6 +80,16 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Kills the program and waits until it has ended.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub(super) fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Waits for the end of the program.
     ///
     /// # Errors
