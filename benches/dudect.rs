@@ -20,6 +20,7 @@ use std::time::Instant;
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use t_test::CroppedTests;
+use wirecraft_batch_aead::{Key, Open, Path, Seal};
 use wirecraft_benches::session;
 use wirecraft_noise_handshake::{
     CookieSecret, LocalStatic, PresharedKey, PrivateKey, RemoteStatic,
@@ -93,6 +94,7 @@ fn main() -> ExitCode {
     };
     macs(&mut harness);
     tags(&mut harness);
+    batches(&mut harness);
     keys(&mut harness);
     control(&mut harness);
     if harness.all_as_expected {
@@ -236,6 +238,83 @@ fn tags(harness: &mut Harness) {
         message[64..].copy_from_slice(tag);
         assert!(black_box(receiver.opening.open(counter, &mut message)).is_err());
     });
+}
+
+/// Sixteen sealed packets of 64 bytes.
+type SealedBatch = [[u8; 64 + TAG_LEN]; 16];
+
+/// The nonce of the packet with a number.
+fn nonce(number: u8) -> [u8; 12] {
+    [0, 0, 0, 0, number, 0, 0, 0, 0, 0, 0, 0]
+}
+
+fn seal_batch(key: &Key, batch: &mut SealedBatch) {
+    let numbered = batch.iter_mut().zip(0..);
+    let mut seals: Vec<Seal<'_>> = numbered
+        .map(|(message, number)| Seal {
+            nonce: nonce(number),
+            message,
+        })
+        .collect();
+    key.seal_batch(&mut seals);
+}
+
+/// How many packets open.
+fn open_batch(key: &Key, batch: &mut SealedBatch) -> usize {
+    let numbered = batch.iter_mut().zip(0..);
+    let mut opens: Vec<Open<'_>> = numbered
+        .map(|(message, number)| Open::new(nonce(number), message))
+        .collect();
+    key.open_batch(&mut opens);
+    opens.iter().filter(|open| open.result.is_ok()).count()
+}
+
+/// Batches under the paths of this machine: whether the time tells how a wrong tag is wrong, what was
+/// sealed, or under which key.
+fn batches(harness: &mut Harness) {
+    let bytes = [0x5a; 32];
+    for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
+        let key = Key::with_path(&bytes, path);
+        let mut sealed: SealedBatch = [[0x5a; 64 + TAG_LEN]; 16];
+        seal_batch(&key, &mut sealed);
+        let with_wrong_tags = |draws: &mut Draws, class| {
+            let mut wrong = sealed;
+            for message in &mut wrong {
+                let (_, tag) = message.split_last_chunk_mut::<TAG_LEN>().expect("a tag");
+                *tag = draws.wrong(class, tag);
+            }
+            wrong
+        };
+        let name = format!("wrong tags of a batch, {path}");
+        harness.constant(&name, 1, with_wrong_tags, |sealed| {
+            assert_eq!(black_box(open_batch(&key, &mut sealed.clone())), 0);
+        });
+        let with_texts = |draws: &mut Draws, class| {
+            let mut batch = sealed;
+            for message in &mut batch {
+                match class {
+                    Class::Fixed => *message = [0x5a; 64 + TAG_LEN],
+                    Class::Random => *message = draws.bytes(),
+                }
+            }
+            seal_batch(&key, &mut batch);
+            batch
+        };
+        let name = format!("right tags of a batch, {path}");
+        harness.constant(&name, 1, with_texts, |sealed| {
+            assert_eq!(black_box(open_batch(&key, &mut sealed.clone())), 16);
+        });
+        let with_key = |draws: &mut Draws, class| match class {
+            Class::Fixed => bytes,
+            Class::Random => draws.bytes(),
+        };
+        let name = format!("key of a batch, {path}");
+        harness.constant(&name, 1, with_key, |key| {
+            let mut batch = sealed;
+            seal_batch(&Key::with_path(key, path), &mut batch);
+            black_box(&batch);
+        });
+    }
 }
 
 fn keys(harness: &mut Harness) {
