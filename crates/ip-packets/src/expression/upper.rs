@@ -8,7 +8,7 @@ use super::error::Problem;
 use super::options;
 use super::syntax::{Value, ValueKind};
 use crate::checksum::checksum;
-use crate::{Protocol, TcpFlags};
+use crate::{Crc32c, Protocol, TcpFlags};
 
 pub(super) const LAYERS: &[Layer] = &[
     Layer {
@@ -163,9 +163,7 @@ fn build_udplite(it: Arguments<'_>, at: &Addresses, carried: &mut Carried) -> Re
         covered => covered.min(datagram.len()),
     };
     // The pseudo header has the whole length, whatever is covered.
-    let sum = at
-        .pseudo_header()
-        .sum(Protocol::UDP_LITE, datagram.len());
+    let sum = at.pseudo_header().sum(Protocol::UDP_LITE, datagram.len());
     let sum = match sum.add_bytes(&datagram[..len]).finish() {
         0 => 0xffff,
         sum => sum,
@@ -223,7 +221,7 @@ fn build_sctp(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result
     packet.extend(&carried.bytes);
     let sum = match it.u32("chksum")? {
         Some(sum) => sum.to_be_bytes(),
-        None => crc32c(&packet).to_le_bytes(),
+        None => Crc32c::new().add_bytes(&packet).finish().to_le_bytes(),
     };
     packet[8..12].copy_from_slice(&sum);
     carried.wrap(packet, Protocol::SCTP);
@@ -250,26 +248,4 @@ fn write_chunk(value: &Value, packet: &mut Vec<u8>) -> Result<(), Problem> {
     packet.extend(&data);
     packet.resize(packet.len().next_multiple_of(4), 0);
     Ok(())
-}
-
-/// The checksum of SCTP, bit by bit. RFC 9260 appendix A.
-fn crc32c(bytes: &[u8]) -> u32 {
-    const POLYNOMIAL: u32 = 0x82f6_3b78;
-    !bytes.iter().fold(!0, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| match crc & 1 {
-            1 => crc >> 1 ^ POLYNOMIAL,
-            _ => crc >> 1,
-        })
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Source: RFC 3720 appendix B.4, as it stands there in the order of the wire.
-    #[test]
-    fn crc_of_zeros_is_the_one_of_the_standard() {
-        assert_eq!(crc32c(&[0; 32]).to_le_bytes(), [0xaa, 0x36, 0x91, 0x8a]);
-    }
 }

@@ -4,7 +4,7 @@ use core::fmt::{self, Write};
 
 use super::{DEPTH_MAX, icmp, tcp};
 use crate::header::IpVersion;
-use crate::{IpPacket, Protocol, Transport};
+use crate::{GrePacket, IgmpKind, IgmpMessage, IpPacket, Protocol, SctpPacket, Transport};
 
 pub(super) fn packet(
     f: &mut fmt::Formatter<'_>,
@@ -29,9 +29,14 @@ pub(super) fn packet(
             let ports = (it.source_port(), it.destination_port());
             write!(f, "{source}.{} > {destination}.{}: ", ports.0, ports.1)?;
         }
+        Transport::Sctp(it) => {
+            let ports = (it.source_port(), it.destination_port());
+            write!(f, "{source}.{} > {destination}.{}: ", ports.0, ports.1)?;
+        }
         _ => write!(f, "{source} > {destination}: ")?,
     }
     match &upper {
+        Transport::Gre(packet) => gre(f, packet, depth),
         Transport::Fragment(payload) => fragment(f, packet, payload.len()),
         Transport::Other(protocol, payload) => other(f, *protocol, payload, depth),
         upper => rest(f, upper),
@@ -43,6 +48,7 @@ pub(super) fn alone(f: &mut fmt::Formatter<'_>, upper: &Transport<'_>) -> fmt::R
     match upper {
         Transport::Tcp(it) => write!(f, "{} > {}: ", it.source_port(), it.destination_port())?,
         Transport::Udp(it) => write!(f, "{} > {}: ", it.source_port(), it.destination_port())?,
+        Transport::Sctp(it) => write!(f, "{} > {}: ", it.source_port(), it.destination_port())?,
         _ => {}
     }
     rest(f, upper)
@@ -55,9 +61,68 @@ fn rest(f: &mut fmt::Formatter<'_>, upper: &Transport<'_>) -> fmt::Result {
         Transport::Udp(datagram) => write!(f, "UDP, length {}", datagram.payload().len()),
         Transport::Icmpv4(message) => icmp::line_v4(f, message),
         Transport::Icmpv6(message) => icmp::line_v6(f, message),
+        Transport::Igmp(message) => igmp(f, message),
+        Transport::Gre(packet) => gre(f, packet, DEPTH_MAX),
+        Transport::Sctp(packet) => sctp(f, packet),
+        Transport::Encapsulated(packet) => {
+            let (spi, sequence) = (packet.spi, packet.sequence);
+            write!(
+                f,
+                "ESP(spi={spi:#010x},seq={sequence:#x}), length {}",
+                packet.sealed.len() + 8
+            )
+        }
         Transport::Fragment(payload) => write!(f, "fragment, length {}", payload.len()),
         Transport::Other(protocol, payload) => other(f, *protocol, payload, DEPTH_MAX),
     }
+}
+
+fn gre(f: &mut fmt::Formatter<'_>, gre: &GrePacket<'_>, depth: usize) -> fmt::Result {
+    write!(f, "GREv{}", gre.flags() & 0b111)?;
+    if let Some(key) = gre.key() {
+        write!(f, ", key={key:#x}")?;
+    }
+    if let Some(sequence) = gre.sequence() {
+        write!(f, ", seq {sequence}")?;
+    }
+    write!(f, ", length {}: ", gre.as_bytes().len())?;
+    match gre.ip_packet() {
+        Ok(Some(inner)) if depth < DEPTH_MAX => packet(f, &inner, depth + 1),
+        Err(error) => write!(f, "[{error}]"),
+        _ => write!(f, "gre-proto-{:#x}", gre.protocol().0),
+    }
+}
+
+fn sctp(f: &mut fmt::Formatter<'_>, packet: &SctpPacket<'_>) -> fmt::Result {
+    f.write_str("sctp")?;
+    for (index, chunk) in packet.chunks().iter().enumerate() {
+        let separator = if index == 0 { "" } else { "," };
+        write!(f, "{separator} ({}) [{}]", index + 1, chunk.chunk_type)?;
+    }
+    write!(f, ", length {}", packet.as_bytes().len())
+}
+
+fn igmp(f: &mut fmt::Formatter<'_>, message: &IgmpMessage<'_>) -> fmt::Result {
+    match message.kind() {
+        IgmpKind::Query { v3: Some(_), .. } => f.write_str("igmp query v3")?,
+        IgmpKind::Query {
+            maximum_response: 0,
+            ..
+        } => f.write_str("igmp query v1")?,
+        IgmpKind::Query { .. } => f.write_str("igmp query v2")?,
+        IgmpKind::V1Report { group } => write!(f, "igmp v1 report {group}")?,
+        IgmpKind::V2Report { group } => write!(f, "igmp v2 report {group}")?,
+        IgmpKind::Leave { group } => write!(f, "igmp leave {group}")?,
+        IgmpKind::V3Report { records } => {
+            write!(
+                f,
+                "igmp v3 report, {} group record(s)",
+                records.iter().count()
+            )?;
+        }
+        IgmpKind::Other { message_type, .. } => write!(f, "igmp-{}", message_type.number())?,
+    }
+    write!(f, ", length {}", message.as_bytes().len())
 }
 
 fn other(

@@ -2,6 +2,7 @@
 
 mod hexdump;
 mod icmp;
+mod layers;
 mod line;
 mod tcp;
 mod tree;
@@ -11,8 +12,8 @@ use core::fmt;
 pub use hexdump::Hexdump;
 
 use crate::{
-    Icmpv4Message, Icmpv6Message, IpPacket, Ipv4Packet, Ipv6Packet, TcpSegment, Transport,
-    UdpDatagram,
+    GrePacket, Icmpv4Message, Icmpv6Message, IgmpMessage, IpPacket, Ipv4Packet, Ipv6Packet,
+    SctpPacket, TcpSegment, Transport, UdpDatagram,
 };
 
 /// One line in the manner of `tcpdump -nn -S`; with `{:#}` every layer and field on a line of its own.
@@ -71,6 +72,9 @@ show_upper! {
     UdpDatagram => Udp,
     Icmpv4Message => Icmpv4,
     Icmpv6Message => Icmpv6,
+    IgmpMessage => Igmp,
+    GrePacket => Gre,
+    SctpPacket => Sctp,
 }
 
 /// How many packets within packets are shown.

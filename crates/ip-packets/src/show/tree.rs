@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{DEPTH_MAX, hexdump, tcp};
+use super::{DEPTH_MAX, hexdump, layers, tcp};
 use crate::checksum::PseudoHeader;
 use crate::{
     Icmpv4Message, Icmpv6Message, IpPacket, Ipv4Packet, Ipv6Packet, Protocol, TcpSegment,
@@ -31,12 +31,12 @@ pub(super) fn packet(
     }
 }
 
-fn title(f: &mut fmt::Formatter<'_>, depth: usize, name: &str) -> fmt::Result {
+pub(super) fn title(f: &mut fmt::Formatter<'_>, depth: usize, name: &str) -> fmt::Result {
     write!(f, "{:1$}{name}", "", depth * INDENT)
 }
 
 /// Starts a line with a field.
-fn line(
+pub(super) fn line(
     f: &mut fmt::Formatter<'_>,
     depth: usize,
     name: &str,
@@ -161,6 +161,15 @@ pub(super) fn upper(
         Transport::Udp(datagram) => show_udp(f, datagram, pseudo_header, depth),
         Transport::Icmpv4(message) => show_icmpv4(f, message, depth),
         Transport::Icmpv6(message) => show_icmpv6(f, message, pseudo_header, depth),
+        Transport::Igmp(message) => layers::igmp(f, message, depth),
+        Transport::Gre(packet) => layers::gre(f, packet, depth),
+        Transport::Sctp(packet) => layers::sctp(f, packet, depth),
+        Transport::Encapsulated(packet) => {
+            title(f, depth, "ESP")?;
+            line(f, depth, "spi", format_args!("{:#010x}", packet.spi))?;
+            line(f, depth, "sequence number", packet.sequence)?;
+            payload(f, packet.sealed, depth)
+        }
         Transport::Fragment(bytes) => {
             title(f, depth, "fragment")?;
             payload(f, bytes, depth)
@@ -236,7 +245,7 @@ fn show_icmpv4(
 ) -> fmt::Result {
     title(f, depth, "ICMP")?;
     line(f, depth, "type", Named(message.message_type()))?;
-    line(f, depth, "code", message.code())?;
+    line(f, depth, "code", Coded(message.code(), message.code_name()))?;
     sum(
         f,
         depth,
@@ -256,7 +265,7 @@ fn show_icmpv6(
 ) -> fmt::Result {
     title(f, depth, "ICMPv6")?;
     line(f, depth, "type", Named(message.message_type()))?;
-    line(f, depth, "code", message.code())?;
+    line(f, depth, "code", Coded(message.code(), message.code_name()))?;
     let is_valid = pseudo_header.map(|it| message.checksum_is_valid(it));
     sum(f, depth, message.checksum(), is_valid)?;
     super::icmp::fields_v6(f, message, |f, name, value| line(f, depth, name, value))?;
@@ -283,7 +292,7 @@ fn body(
 }
 
 /// Shows bytes sixteen to a line.
-fn payload(f: &mut fmt::Formatter<'_>, bytes: &[u8], depth: usize) -> fmt::Result {
+pub(super) fn payload(f: &mut fmt::Formatter<'_>, bytes: &[u8], depth: usize) -> fmt::Result {
     line(f, depth, "payload", format_args!("{} bytes", bytes.len()))?;
     for (index, bytes) in bytes.chunks(16).enumerate() {
         write!(f, "\n{:1$}{2:04x} ", "", (depth + 2) * INDENT, index * 16)?;
@@ -302,11 +311,23 @@ impl fmt::Display for Bytes<'_> {
 }
 
 /// A registered number with its name.
-struct Named<T>(T);
+pub(super) struct Named<T>(pub(super) T);
 
 impl<T: Copy + Into<u8> + fmt::Display> fmt::Display for Named<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number: u8 = self.0.into();
         write!(f, "{number} ({})", self.0)
+    }
+}
+
+/// A code with its name, where it has one.
+struct Coded(u8, Option<&'static str>);
+
+impl fmt::Display for Coded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Some(name) => write!(f, "{} ({name})", self.0),
+            None => write!(f, "{}", self.0),
+        }
     }
 }
