@@ -7,6 +7,7 @@ use core::fmt;
 /// Offsets count bytes from the first byte of the layer that is named.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ParseError {
     /// The bytes end before the field, or before what the field says is there.
     #[error(
@@ -116,6 +117,7 @@ pub(crate) const fn short_header(layer: Layer, needed: usize, available: usize) 
 /// A protocol layer, as an error names it.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Layer {
     /// An IP packet whose version could not be told.
     Ip,
@@ -168,6 +170,7 @@ impl fmt::Display for Layer {
 /// A field of a header, as an error names it.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Field {
     /// The part of the header that is always there.
     FixedHeader,
@@ -232,6 +235,7 @@ impl fmt::Display for Field {
 /// What a field should have held.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Expected {
     /// This value.
     Exactly(usize),

@@ -24,6 +24,7 @@ pub struct ExtensionHeader<'a> {
 ///
 /// Source: RFC 8200 §4.5.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ipv6Fragment {
     /// Where the payload stands in the fragmentable part of the packet, in bytes.
     pub offset: usize,

@@ -16,6 +16,7 @@ pub const IPV6_HEADER_LEN: usize = 40;
 
 /// A version of the Internet protocol.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum IpVersion {
     /// Version 4.
     V4,

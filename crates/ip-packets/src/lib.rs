@@ -41,6 +41,8 @@ mod registry;
 mod rewrite;
 mod sctp;
 mod sequence;
+#[cfg(feature = "serde")]
+mod serialize;
 mod show;
 mod tcp;
 mod tcp_flags;

@@ -28,6 +28,7 @@ pub struct QuotedPacket<'a> {
 
 /// The ports of a quoted TCP segment or UDP datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ports {
     /// The source port.
     pub source: u16,
@@ -153,6 +154,7 @@ impl<'a> QuotedPacket<'a> {
 
 /// What tells one echo request from another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct EchoId {
     /// Tells the runs of a pinging program apart.
     pub identifier: u16,

@@ -67,6 +67,7 @@ registry! {
 /// Source: RFC 3168 §5.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 #[repr(u8)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Ecn {
     /// The transport does not take part.
     #[default]

@@ -16,6 +16,8 @@ const ETHER_TYPE_SERVICE_VLAN: u16 = 0x88a8;
 ///
 /// Source: tcpdump.org, Link-Layer Header Types (November 2026).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct LinkType(u16);
 
 impl LinkType {

@@ -17,6 +17,7 @@ pub use write::{CaptureWriter, InterfaceId};
 
 /// A packet out of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Captured {
     /// The interface it was captured on: an index into [`CaptureReader::interfaces`].
     pub interface: usize,
@@ -45,6 +46,7 @@ impl Captured {
 
 /// Where packets were captured.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CaptureInterface {
     /// What it is called, empty where the file does not say.
     pub name: String,

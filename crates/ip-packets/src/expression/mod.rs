@@ -93,6 +93,7 @@ pub struct Expression {
 
 /// What stands where an expression leaves addresses out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Defaults {
     /// The source of IPv4 packets.
     pub source_v4: Ipv4Addr,

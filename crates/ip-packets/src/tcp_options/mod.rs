@@ -100,6 +100,7 @@ pub enum TcpOption<'a> {
 
 /// A user timeout: 15 bits of either unit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum UserTimeout {
     /// Seconds.
     Seconds(u16),

@@ -8,6 +8,7 @@ const SACK_BLOCK_LEN: usize = 8;
 ///
 /// Source: RFC 2018 §3.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SackBlock {
     /// The first sequence number of the range.
     pub left: u32,

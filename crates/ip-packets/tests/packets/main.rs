@@ -4,13 +4,13 @@
 
 mod any_bytes;
 mod builders;
-mod carriers;
 #[cfg(feature = "pcap")]
 mod captures;
+mod carriers;
 mod etherparse;
-mod extensions;
 #[cfg(feature = "text")]
 mod expressions;
+mod extensions;
 mod fragments;
 mod header;
 mod icmp;
@@ -25,6 +25,8 @@ mod quotes;
 mod reassembly;
 mod registries;
 mod rewrite;
+#[cfg(all(feature = "serde", feature = "text"))]
+mod serialized;
 mod shown;
 mod smoltcp;
 mod strategies;

@@ -1,0 +1,60 @@
+//! Values for serde that are something else than their fields.
+//!
+//! Registered numbers and flags are numbers, expressions are their text.
+
+use core::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::ser::{Serialize, Serializer};
+
+use crate::TcpFlags;
+
+impl Serialize for TcpFlags {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u16(self.bits())
+    }
+}
+
+impl<'de> Deserialize<'de> for TcpFlags {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bits = u16::deserialize(deserializer)?;
+        let flags = Self::from_bits(bits);
+        if flags.bits() == bits {
+            Ok(flags)
+        } else {
+            let found = de::Unexpected::Unsigned(bits.into());
+            Err(de::Error::invalid_value(found, &"nine flags, at most 511"))
+        }
+    }
+}
+
+#[cfg(feature = "text")]
+impl Serialize for crate::Expression {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "text")]
+impl<'de> Deserialize<'de> for crate::Expression {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// Reads an expression.
+#[cfg(feature = "text")]
+struct Text;
+
+#[cfg(feature = "text")]
+impl Visitor<'_> for Text {
+    type Value = crate::Expression;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the expression of a packet")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        text.parse().map_err(E::custom)
+    }
+}
