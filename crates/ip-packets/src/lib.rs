@@ -9,6 +9,13 @@ extern crate std;
 
 pub mod checksum;
 
+#[cfg(doc)]
+#[doc = include_str!("../docs/py-wg.md")]
+pub mod py_wg {
+    // The page links to most of what there is.
+    use crate::*;
+}
+
 mod build;
 #[cfg(feature = "pcap")]
 mod capture;
