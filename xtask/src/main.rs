@@ -14,6 +14,7 @@ mod fuzz;
 mod interop;
 mod miri;
 mod mutants;
+mod oracle;
 mod release;
 mod scale;
 mod simulate;
@@ -36,6 +37,8 @@ Tasks:
   bench [--quick] [FILTER] benchmarks of the workspace
   simulate [OPTIONS]       devices on a bad simulated network, 20 simulated hours;
                            `cargo xtask simulate --help` lists the options
+  oracle [--packets N] [--seed N] [--quick]
+                           packets of every kind, read by tshark and tcpdump
   fuzz [--minutes N] [--runs N] [--quick] [TARGET..]
                            fuzz targets (nightly, cargo-fuzz); `--minimise` keeps what they found
   dudect [--samples N]     whether times depend on secrets
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Some("fuzz") => fuzz::run(&rest),
         Some("dudect") => dudect::run(&rest),
         Some("miri") => miri::run(&rest),
+        Some("oracle") => oracle::run(&rest),
         Some("mutants") => mutants::run(&rest),
         Some("release") => release::run(&rest),
         Some("help" | "--help" | "-h") => {

@@ -17,6 +17,7 @@ pub(crate) enum Purpose {
     Network,
     Traffic,
     Devices,
+    Packets,
 }
 
 impl Dice {

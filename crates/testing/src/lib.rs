@@ -9,6 +9,7 @@ mod faults;
 mod link;
 mod node;
 mod observer;
+mod packets;
 mod payload;
 mod recovery;
 mod scenario;
@@ -21,6 +22,7 @@ mod world;
 pub use campaign::{Campaign, Failure, Goal, Report};
 pub use link::{Loss, Quality, Reorder};
 pub use observer::{Observer, Violation, WAKEUPS_PER_SECOND_MAX};
+pub use packets::Packets;
 pub use payload::Label;
 pub use scenario::{
     Attachment, Cut, Cycle, Fault, FaultKind, Flow, Pattern, Scenario, Topology, TunnelPlan,

@@ -1,0 +1,78 @@
+//! What tcpdump reads.
+
+use std::path::Path;
+
+use anyhow::Result;
+use wirecraft_ip_packets::{Icmpv4Kind, Icmpv6Kind, IpPacket, Transport};
+
+use crate::{Difference, Sample, output};
+
+/// What tcpdump says of a packet with which something is wrong.
+const COMPLAINTS: &[&str] = &["incorrect", "bad", "truncated", "invalid", "[|"];
+
+pub(crate) fn check(file: &Path, samples: &[Sample]) -> Result<Vec<Difference>> {
+    let mut differences = Vec::new();
+    let text = output("tcpdump", &["-nn", "-t", "-S"], file)?;
+    // What it dumps in hexadecimal stands on lines of its own.
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with([' ', '\t']))
+        .collect();
+    anyhow::ensure!(
+        lines.len() == samples.len(),
+        "tcpdump read {} packets of {}",
+        lines.len(),
+        samples.len()
+    );
+    for (index, (sample, line)) in samples.iter().zip(&lines).enumerate() {
+        let packet = index + 1;
+        for complaint in COMPLAINTS
+            .iter()
+            .filter(|complaint| line.contains(**complaint))
+        {
+            let says = format!("tcpdump says {complaint}: {line}");
+            differences.push(Difference { packet, says });
+        }
+        if let Some(says) = compare(&sample.bytes, line) {
+            differences.push(Difference { packet, says });
+        }
+    }
+    // Only the verbose form judges checksums.
+    let text = output("tcpdump", &["-nn", "-t", "-S", "-v", "-v"], file)?;
+    let mut packet = 0;
+    for line in text.lines() {
+        packet += usize::from(!line.starts_with([' ', '\t']));
+        if line.contains("incorrect") || line.contains("bad ") {
+            let says = format!("tcpdump: {line}");
+            differences.push(Difference { packet, says });
+        }
+    }
+    Ok(differences)
+}
+
+/// Compares the line of a packet with ours, where tcpdump has one that needs no verbosity.
+fn compare(bytes: &[u8], line: &str) -> Option<String> {
+    let packet = IpPacket::parse(bytes).ok()?;
+    let is_plain = match packet.transport().ok()? {
+        Transport::Tcp(segment) => segment
+            .options()
+            .all(|option| option.is_ok_and(|option| matches!(option.kind(), 1..=5 | 8))),
+        Transport::Udp(_) => true,
+        Transport::Icmpv4(message) => matches!(
+            message.kind(),
+            Icmpv4Kind::EchoRequest(_) | Icmpv4Kind::EchoReply(_)
+        ),
+        Transport::Icmpv6(message) => matches!(
+            message.kind(),
+            Icmpv6Kind::EchoRequest(_) | Icmpv6Kind::EchoReply(_)
+        ),
+        _ => false,
+    };
+    // Extension headers are words of their own in tcpdump's lines.
+    let is_bare = match packet {
+        IpPacket::V4(_) => true,
+        IpPacket::V6(packet) => packet.extension_headers().count() == 0,
+    };
+    let ours = packet.to_string();
+    (is_plain && is_bare && ours != line).then(|| format!("shown as\n  {ours}\n  {line}"))
+}
