@@ -6,8 +6,9 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
+use std::time::Duration;
 
-use wirecraft_ip_packets::{Protocol, SackBlock, v4, v6};
+use wirecraft_ip_packets::{CaptureError, CaptureWriter, LinkType, Protocol, SackBlock, v4, v6};
 
 const PRIVATE_KEY: &str = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
 const PUBLIC_KEY: &str = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
@@ -49,6 +50,9 @@ fn main() -> std::io::Result<()> {
     )?;
     write("config_text", &configs())?;
     write("endpoint_text", &endpoints())?;
+    write("expression_text", &expressions())?;
+    write("packet_text", &packets)?;
+    write("capture_file", &captures(&packets))?;
     write("scan_targets", &scans())?;
     write("scan_answers", &[scan_play()])?;
     write("tcp_connection", &tcp_plays())?;
@@ -282,6 +286,45 @@ fn endpoints() -> Vec<Vec<u8>> {
         "AAAA",
         "TYPE65",
     ])
+}
+
+fn expressions() -> Vec<Vec<u8>> {
+    texts(&[
+        r#"ip(dst=10.0.0.1,ttl=3,options=[rr(3)])/tcp(dport=80,flags=S,mss=1380)/"payload""#,
+        "ip(flags=MF+DF,frag=9,dscp=ef,chksum=0x1234)/icmp(type=3,code=4,mtu=1280)/ip()/udp()",
+        "ip6(hlim=255)/ra(flags=MO,options=[prefix(fd00::,64),mtu(1420),slla(02:00:00:00:00:01)])",
+        r#"ip6()/hbh([ra(0)])/srh([fd00::7,fd00::8])/frag(m=1)/udp()/hex(00 ff)/"\x00\n""#,
+        "ip()/tcp(options=[sack([1,2]),ts(1,2),mptcp(0,zeros(4)),accecn0(1,2,3),exp(254,1)])",
+        "ip()/gre(key=7,chksum=auto)/ip()/sctp(chunks=[chunk(1,0,zeros(16))])",
+        "ip()/icmp(type=11)/ip()/udp()/ext([mpls(16)])",
+        "ip()/igmp3r([record(4,224.0.0.251,[10.0.0.1])])",
+        "ip(dst=10.0.0.1/tcp(flags=X)",
+    ])
+}
+
+fn captures(packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let header = [
+        0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0,
+    ];
+    let mut pcap = header.to_vec();
+    for packet in &packets[..2] {
+        let len = u32::try_from(packet.len()).unwrap_or(0).to_le_bytes();
+        pcap.extend([[1, 0, 0, 0], [2, 0, 0, 0], len, len].concat());
+        pcap.extend(packet);
+    }
+    let mut inputs = vec![pcap];
+    inputs.extend(pcapng(packets));
+    inputs
+}
+
+fn pcapng(packets: &[Vec<u8>]) -> Result<Vec<u8>, CaptureError> {
+    let mut writer = CaptureWriter::new(Vec::new())?;
+    let raw = writer.interface("wg0", LinkType::RAW)?;
+    let loopback = writer.interface("lo", LinkType::NULL)?;
+    writer.packet(raw, Duration::from_secs(1), &packets[0], Some("a comment"))?;
+    let framed = [&[2, 0, 0, 0][..], &packets[1]].concat();
+    writer.packet(loopback, Duration::from_secs(2), &framed, None)?;
+    writer.finish()
 }
 
 fn scans() -> Vec<Vec<u8>> {

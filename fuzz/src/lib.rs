@@ -13,6 +13,7 @@ mod input;
 mod ip;
 mod keys;
 mod netstack;
+mod packet_text;
 mod rewrite;
 mod scan;
 mod tcp_connection;
@@ -29,6 +30,7 @@ pub use icmp::icmp_message;
 pub use ip::{ip_header, ip_packet};
 pub use keys::{key_text, tai64n};
 pub use netstack::inner_packet;
+pub use packet_text::{capture_file, expression_text, packet_text};
 pub use rewrite::rewrite;
 pub use scan::{scan_answers, scan_targets};
 pub use tcp_connection::tcp_connection;
@@ -53,10 +55,12 @@ macro_rules! targets {
 /// All targets.
 pub const TARGETS: &[Target] = targets![
     aead_batch,
+    capture_file,
     config_text,
     device_pair,
     device_receive,
     endpoint_text,
+    expression_text,
     fragmentation,
     handshake_message,
     icmp_message,
@@ -64,6 +68,7 @@ pub const TARGETS: &[Target] = targets![
     ip_header,
     ip_packet,
     key_text,
+    packet_text,
     reassembler,
     rewrite,
     scan_answers,
