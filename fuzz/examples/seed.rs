@@ -53,6 +53,7 @@ fn main() -> std::io::Result<()> {
     write("expression_text", &expressions())?;
     write("packet_text", &packets)?;
     write("capture_file", &captures(&packets))?;
+    write("uapi_request", &behind(&[7], &uapi_requests()))?;
     write("scan_targets", &scans())?;
     write("scan_answers", &[scan_play()])?;
     write("tcp_connection", &tcp_plays())?;
@@ -108,6 +109,23 @@ fn behind(head: &[u8], inputs: &[Vec<u8>]) -> Vec<Vec<u8>> {
 
 fn texts(texts: &[&str]) -> Vec<Vec<u8>> {
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+fn uapi_requests() -> Vec<Vec<u8>> {
+    let (key, other, zero) = ("b8".repeat(32), "58".repeat(32), "00".repeat(32));
+    let set = format!(
+        "set=1\nprivate_key={key}\nlisten_port=1\nfwmark=2\nreplace_peers=true\npublic_key={key}\n\
+         preshared_key={other}\nendpoint=[fe80::1%lo]:51820\nreplace_allowed_ips=true\n\
+         allowed_ip=192.168.4.4/32\npublic_key={other}\nupdate_only=true\nendpoint=192.0.2.1:1\n\
+         persistent_keepalive_interval=25\nallowed_ip=-10.0.0.0/8\nprotocol_version=1\n\n"
+    );
+    let zeros = format!("set=1\nprivate_key={zero}\npublic_key={zero}\nremove=true\n\n");
+    texts(&[
+        "get=1\n\nwirecraft_get=1\n\n",
+        &set,
+        &zeros,
+        "set=1\nhalf=1\n",
+    ])
 }
 
 fn packets() -> Vec<Vec<u8>> {

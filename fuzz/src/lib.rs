@@ -18,6 +18,7 @@ mod rewrite;
 mod scan;
 mod tcp_connection;
 mod transport;
+mod uapi;
 mod wire;
 
 pub use aead::aead_batch;
@@ -35,6 +36,7 @@ pub use rewrite::rewrite;
 pub use scan::{scan_answers, scan_targets};
 pub use tcp_connection::tcp_connection;
 pub use transport::{tcp_segment, udp_datagram};
+pub use uapi::uapi_request;
 pub use wire::wire_message;
 
 /// A fuzz target: what is done with an input, and checked.
@@ -76,6 +78,7 @@ pub const TARGETS: &[Target] = targets![
     tai64n,
     tcp_connection,
     tcp_segment,
+    uapi_request,
     udp_datagram,
     wire_message,
 ];
