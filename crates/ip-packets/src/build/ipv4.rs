@@ -171,17 +171,17 @@ impl Ipv4Builder<'_> {
     }
 
     /// Returns the length of the header as it is written.
-    #[inline]
+    #[inline(always)]
     pub(super) const fn own_len(&self) -> usize {
         IPV4_HEADER_LEN + self.options.padded_len()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn pseudo_header(&self) -> PseudoHeader {
         PseudoHeader::v4(self.source, self.destination)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) const fn check(&self, segment_len: usize) -> Result<(), BuildError> {
         if let Err(error) = self.options.check(Layer::Ipv4) {
             return Err(error);
@@ -198,7 +198,7 @@ impl Ipv4Builder<'_> {
     }
 
     /// Writes the header to a buffer of exactly its length.
-    #[inline]
+    #[inline(always)]
     pub(super) fn write(&self, header: &mut [u8], segment_len: usize, protocol: Protocol) {
         let own_len = header.len();
         let Some((fixed, rest)) = header.split_first_chunk_mut::<IPV4_HEADER_LEN>() else {

@@ -156,13 +156,13 @@ impl<'a> Ipv6Builder<'a> {
     }
 
     /// Returns the length of the header as it is written.
-    #[inline]
+    #[inline(always)]
     pub(super) fn own_len(&self) -> usize {
         IPV6_HEADER_LEN + self.extensions.len()
     }
 
     /// Returns what checksums cover, for the `header` as it was written.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pseudo_header(&self, header: &[u8]) -> PseudoHeader {
         let destination = match header.first_chunk() {
             Some(fixed) if header.len() > IPV6_HEADER_LEN => {
@@ -173,7 +173,7 @@ impl<'a> Ipv6Builder<'a> {
         PseudoHeader::v6(self.source, destination)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn check(&self, segment_len: usize) -> Result<(), BuildError> {
         let len = self.extensions.len() + segment_len;
         if len > MAX_LEN && self.payload_len.is_none() {
@@ -187,7 +187,7 @@ impl<'a> Ipv6Builder<'a> {
     }
 
     /// Writes the header to a buffer of exactly its length.
-    #[inline]
+    #[inline(always)]
     pub(super) fn write(&self, header: &mut [u8], segment_len: usize, protocol: Protocol) {
         let Some((fixed, rest)) = header.split_first_chunk_mut::<IPV6_HEADER_LEN>() else {
             return;

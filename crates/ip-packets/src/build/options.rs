@@ -21,7 +21,7 @@ impl Options {
     };
 
     /// Adds an option of `len` bytes that `write` writes, or else counts it as left out.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, len: usize, write: impl FnOnce(&mut [u8]) -> Option<usize>) {
         match write(&mut self.bytes[self.len..]) {
             Some(len) => self.len += len,
@@ -44,13 +44,13 @@ impl Options {
     }
 
     /// Returns the length with padding, in bytes.
-    #[inline]
+    #[inline(always)]
     pub(super) const fn padded_len(&self) -> usize {
         padded_to_words(self.len)
     }
 
     /// Writes the options with their padding to `room`, whose length is that of both.
-    #[inline]
+    #[inline(always)]
     pub(super) fn write(&self, room: &mut [u8]) {
         let (words, _) = room.as_chunks_mut::<4>();
         for (word, option) in words.iter_mut().zip(self.bytes.as_chunks::<4>().0) {
@@ -59,7 +59,7 @@ impl Options {
     }
 
     /// Says whether all of them fit.
-    #[inline]
+    #[inline(always)]
     pub(super) const fn check(&self, layer: Layer) -> Result<(), BuildError> {
         if self.left_out_len > 0 {
             return Err(BuildError::OptionsTooLong {

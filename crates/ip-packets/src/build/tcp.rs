@@ -157,7 +157,7 @@ impl<P> TcpBuilder<'_, P> {
     /// Adds an option.
     ///
     /// There is room for 40 bytes; zeros fill options up to a multiple of 4.
-    #[inline]
+    #[inline(always)]
     pub fn option(mut self, option: TcpOption<'_>) -> Self {
         let options = &mut self.upper.options;
         options.push(option.encoded_len(), |room| option.write(room));
@@ -172,7 +172,7 @@ impl<P> TcpBuilder<'_, P> {
     }
 
     /// Adds the maximum segment size, in bytes.
-    #[inline]
+    #[inline(always)]
     pub fn mss(self, mss: u16) -> Self {
         self.option(TcpOption::Mss(mss))
     }
@@ -239,17 +239,17 @@ impl Upper for Tcp {
         Protocol::TCP
     }
 
-    #[inline]
+    #[inline(always)]
     fn header_len(&self) -> usize {
         TCP_HEADER_LEN + self.options.padded_len()
     }
 
-    #[inline]
+    #[inline(always)]
     fn check(&self, _: usize) -> Result<(), BuildError> {
         self.options.check(Layer::Tcp)
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(&self, segment: &mut [u8], pseudo_header: &PseudoHeader) {
         let (len, own_len) = (segment.len(), self.header_len());
         let Some((fixed, rest)) = segment.split_first_chunk_mut::<TCP_HEADER_LEN>() else {

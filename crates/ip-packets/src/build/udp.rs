@@ -54,12 +54,12 @@ impl Upper for Udp {
         Protocol::UDP
     }
 
-    #[inline]
+    #[inline(always)]
     fn header_len(&self) -> usize {
         UDP_HEADER_LEN
     }
 
-    #[inline]
+    #[inline(always)]
     fn check(&self, segment_len: usize) -> Result<(), BuildError> {
         if segment_len > MAX_LEN && self.length.is_none() {
             return Err(BuildError::TooLong {
@@ -71,7 +71,7 @@ impl Upper for Udp {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(&self, segment: &mut [u8], pseudo_header: &PseudoHeader) {
         let len = segment.len();
         let Some((fixed, payload)) = segment.split_first_chunk_mut::<UDP_HEADER_LEN>() else {

@@ -192,7 +192,7 @@ impl<'a> TcpOption<'a> {
 
     /// Returns the length with kind and length fields, in bytes.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn encoded_len(&self) -> usize {
         match self {
             Self::End | Self::Nop => 1,
@@ -214,7 +214,7 @@ impl<'a> TcpOption<'a> {
     /// Writes the option to the start of `buf` and returns its length in bytes.
     ///
     /// `None` if it does not fit, or is longer than 255 bytes; `buf` is then as it was.
-    #[inline]
+    #[inline(always)]
     pub fn write(&self, buf: &mut [u8]) -> Option<usize> {
         let len = self.encoded_len();
         let buf = buf.get_mut(..len)?;
