@@ -188,6 +188,8 @@ pub enum Field {
     Protocol,
     /// An extension header of IPv6.
     ExtensionHeader,
+    /// The checksum coverage of UDP-Lite, in bytes.
+    Coverage,
     /// An option of a header.
     Option,
     /// Fragment offset and more-fragments flag, in the word of the header that has both.
@@ -219,6 +221,7 @@ impl fmt::Display for Field {
             Self::Length => "length",
             Self::Protocol => "protocol",
             Self::ExtensionHeader => "extension header",
+            Self::Coverage => "checksum coverage",
             Self::Option => "option",
             Self::Fragment => "fragment word",
             Self::Address => "address",

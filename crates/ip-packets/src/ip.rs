@@ -8,6 +8,7 @@ use crate::header::{self, IpVersion};
 use crate::{
     Dscp, Ecn, EncapsulatedPayload, GrePacket, Icmpv4Message, Icmpv6Message, IgmpMessage,
     Ipv4Packet, Ipv6Packet, Lenient, Protocol, SctpPacket, TcpSegment, UdpDatagram,
+    UdpLiteDatagram,
 };
 
 /// An IP packet of either version.
@@ -42,6 +43,8 @@ pub enum Transport<'a> {
     Icmpv4(Icmpv4Message<'a>),
     /// An ICMPv6 message.
     Icmpv6(Icmpv6Message<'a>),
+    /// A UDP-Lite datagram.
+    UdpLite(UdpLiteDatagram<'a>),
     /// A payload under a key.
     Encapsulated(EncapsulatedPayload<'a>),
     /// An IGMP message.
@@ -219,6 +222,7 @@ impl<'a> IpPacket<'a> {
             (Protocol::ICMPV6, IpVersion::V6) => {
                 Icmpv6Message::parse(payload).map(Transport::Icmpv6)
             }
+            (Protocol::UDP_LITE, _) => UdpLiteDatagram::parse(payload).map(Transport::UdpLite),
             (Protocol::ESP, _) => EncapsulatedPayload::parse(payload).map(Transport::Encapsulated),
             (Protocol::IGMP, IpVersion::V4) => IgmpMessage::parse(payload).map(Transport::Igmp),
             (Protocol::GRE, _) => GrePacket::parse(payload).map(Transport::Gre),
@@ -240,6 +244,9 @@ impl<'a> IpPacket<'a> {
         let read = match error.layer() {
             Layer::Tcp => TcpSegment::parse_lenient(payload).map(|it| it.map(Transport::Tcp)),
             Layer::Udp => UdpDatagram::parse_lenient(payload).map(|it| it.map(Transport::Udp)),
+            Layer::UdpLite => {
+                UdpLiteDatagram::parse_lenient(payload).map(|it| it.map(Transport::UdpLite))
+            }
             Layer::Icmpv4 => {
                 Icmpv4Message::parse_lenient(payload).map(|it| it.map(Transport::Icmpv4))
             }

@@ -40,6 +40,8 @@ mod lenient;
 mod multicast;
 mod option_frames;
 mod option_kinds;
+#[cfg(feature = "alloc")]
+mod owned;
 mod protocol;
 mod quote;
 #[cfg(feature = "alloc")]
@@ -56,11 +58,13 @@ mod tcp_flags;
 mod tcp_options;
 mod traffic_class;
 mod udp;
+mod udp_lite;
 
 pub use build::{
     Bare, BuildError, Esp, EspBuilder, Gre, GreBuilder, Icmp, IcmpBuilder, Icmpv4Body, Icmpv6Body,
     Igmp, IgmpBody, IgmpBuilder, IpBuilder, Ipv4Builder, Ipv6Builder, MultiPart, PacketBuilder,
-    Payload, Sctp, SctpBuilder, Tcp, TcpBuilder, Udp, UdpBuilder, Upper, ip, v4, v6,
+    Payload, Sctp, SctpBuilder, Tcp, TcpBuilder, Udp, UdpBuilder, UdpLite, UdpLiteBuilder, Upper,
+    ip, v4, v6,
 };
 #[cfg(feature = "pcap")]
 pub use capture::{
@@ -108,6 +112,8 @@ pub use ipv6_extension::{
 pub use lenient::Lenient;
 pub use multicast::{GroupRecord, GroupRecordKind, SourceQuery};
 pub use option_kinds::{Ipv4OptionKind, Ipv6OptionKind, Ipv6RoutingKind, TcpOptionKind};
+#[cfg(feature = "alloc")]
+pub use owned::IpPacketBuf;
 pub use protocol::Protocol;
 pub use quote::{EchoId, Ports, QuotedPacket};
 #[cfg(feature = "alloc")]
@@ -126,3 +132,4 @@ pub use tcp_options::{
 };
 pub use traffic_class::{Dscp, Ecn};
 pub use udp::{UDP_HEADER_LEN, UdpDatagram};
+pub use udp_lite::UdpLiteDatagram;

@@ -7,7 +7,7 @@ use crate::error::ParseError;
 use crate::extension::Walk;
 use crate::header::{self, IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpVersion};
 use crate::traffic_class::{with_dscp, with_ecn};
-use crate::{Dscp, Ecn, IpPacket, Protocol, Transport};
+use crate::{Dscp, Ecn, IpPacket, Protocol, TcpFlags, Transport};
 
 /// A packet to be changed in place.
 ///
@@ -48,6 +48,7 @@ struct Upper {
 enum UpperKind {
     Tcp,
     Udp,
+    UdpLite,
     Icmpv6,
     Opaque,
 }
@@ -157,6 +158,20 @@ impl<'a> IpPacketMut<'a> {
         Ok(())
     }
 
+    /// Sets the flow label of an IPv6 packet; the low 20 bits count.
+    ///
+    /// # Errors
+    /// [`RewriteError::NoSuchField`] under IPv4.
+    pub fn set_flow_label(&mut self, label: u32) -> Result<(), RewriteError> {
+        if self.version == IpVersion::V4 {
+            return Err(self.no_such_field("flow label"));
+        }
+        let [_, high, middle, low] = label.to_be_bytes();
+        let high = self.bytes[1] & 0xf0 | high & 0x0f;
+        self.bytes[1..4].copy_from_slice(&[high, middle, low]);
+        Ok(())
+    }
+
     /// Sets the source address.
     ///
     /// # Errors
@@ -209,7 +224,7 @@ impl<'a> IpPacketMut<'a> {
         })
     }
 
-    /// Sets the source port of TCP or UDP.
+    /// Sets the source port of TCP, UDP or UDP-Lite.
     ///
     /// # Errors
     /// [`RewriteError::NoSuchField`] if the packet has no ports.
@@ -218,7 +233,7 @@ impl<'a> IpPacketMut<'a> {
         self.replace_port(0, port)
     }
 
-    /// Sets the destination port of TCP or UDP.
+    /// Sets the destination port of TCP, UDP or UDP-Lite.
     ///
     /// # Errors
     /// [`RewriteError::NoSuchField`] if the packet has no ports.
@@ -255,10 +270,48 @@ impl<'a> IpPacketMut<'a> {
     /// [`RewriteError::NoSuchField`] if the packet is not TCP.
     #[inline]
     pub fn set_tcp_seq(&mut self, seq: u32) -> Result<(), RewriteError> {
+        self.replace_in_tcp(4, seq.to_be_bytes(), "sequence number")
+    }
+
+    /// Sets the acknowledgment number of TCP and leaves the ACK flag as it is.
+    ///
+    /// # Errors
+    /// [`RewriteError::NoSuchField`] if the packet is not TCP.
+    #[inline]
+    pub fn set_tcp_ack(&mut self, ack: u32) -> Result<(), RewriteError> {
+        self.replace_in_tcp(8, ack.to_be_bytes(), "acknowledgment number")
+    }
+
+    /// Replaces the nine flags of TCP.
+    ///
+    /// # Errors
+    /// [`RewriteError::NoSuchField`] if the packet is not TCP.
+    pub fn set_tcp_flags(&mut self, flags: TcpFlags) -> Result<(), RewriteError> {
+        let kept = self.bytes.get(self.upper.offset + 12).copied();
+        let [high, low] = flags.bits().to_be_bytes();
+        let high = kept.unwrap_or_default() & 0xfe | high;
+        self.replace_in_tcp(12, [high, low], "flag")
+    }
+
+    /// Sets the window of TCP, before scaling.
+    ///
+    /// # Errors
+    /// [`RewriteError::NoSuchField`] if the packet is not TCP.
+    pub fn set_tcp_window(&mut self, window: u16) -> Result<(), RewriteError> {
+        self.replace_in_tcp(14, window.to_be_bytes(), "window")
+    }
+
+    #[inline]
+    fn replace_in_tcp<const N: usize>(
+        &mut self,
+        at: usize,
+        new: [u8; N],
+        field: &'static str,
+    ) -> Result<(), RewriteError> {
         if self.upper.kind != UpperKind::Tcp {
-            return Err(self.no_such_field("sequence number"));
+            return Err(self.no_such_field(field));
         }
-        self.replace(self.upper.offset + 4, seq.to_be_bytes(), Covers::Upper);
+        self.replace(self.upper.offset + at, new, Covers::Upper);
         Ok(())
     }
 
@@ -272,7 +325,7 @@ impl<'a> IpPacketMut<'a> {
     #[inline]
     fn check_ports(&self) -> Result<(), RewriteError> {
         match self.upper.kind {
-            UpperKind::Tcp | UpperKind::Udp => Ok(()),
+            UpperKind::Tcp | UpperKind::Udp | UpperKind::UdpLite => Ok(()),
             UpperKind::Icmpv6 | UpperKind::Opaque => Err(self.no_such_field("port")),
         }
     }
@@ -311,7 +364,7 @@ impl<'a> IpPacketMut<'a> {
         match self.upper.kind {
             UpperKind::Tcp => self.update_checksum(at + 16, difference),
             UpperKind::Icmpv6 => self.update_checksum(at + 2, difference),
-            UpperKind::Udp => self.update_udp_checksum(at + 6, difference),
+            UpperKind::Udp | UpperKind::UdpLite => self.update_udp_checksum(at + 6, difference),
             UpperKind::Opaque => {}
         }
     }
@@ -359,6 +412,7 @@ impl UpperKind {
         match transport {
             Ok(Transport::Tcp(_)) => Self::Tcp,
             Ok(Transport::Udp(_)) => Self::Udp,
+            Ok(Transport::UdpLite(_)) => Self::UdpLite,
             Ok(Transport::Icmpv6(_)) => Self::Icmpv6,
             _ => Self::Opaque,
         }
@@ -369,6 +423,7 @@ impl UpperKind {
         match (packet.protocol(), packet.payload().len()) {
             (Protocol::TCP, 20..) => Self::Tcp,
             (Protocol::UDP, 8..) => Self::Udp,
+            (Protocol::UDP_LITE, 8..) => Self::UdpLite,
             (Protocol::ICMPV6, 4..) => Self::Icmpv6,
             _ => Self::Opaque,
         }

@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::{
     Bare, BuildError, Esp, EspBuilder, Gre, GreBuilder, Icmp, IcmpBuilder, Icmpv4Body, Icmpv6Body,
     Igmp, IgmpBody, IgmpBuilder, Ipv4Builder, Ipv6Builder, PacketBuilder, Payload, Sctp,
-    SctpBuilder, Tcp, TcpBuilder, Udp, UdpBuilder, Upper,
+    SctpBuilder, Tcp, TcpBuilder, Udp, UdpBuilder, UdpLite, UdpLiteBuilder, Upper,
 };
 use crate::checksum::PseudoHeader;
 use crate::header::IpVersion;
@@ -115,7 +115,7 @@ impl<'a> IpBuilder<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn header_len(&self) -> usize {
         match self {
             Self::V4(builder) => builder.own_len(),
@@ -124,7 +124,7 @@ impl<'a> IpBuilder<'a> {
     }
 
     /// Returns what checksums cover, for the `header` as it was written.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pseudo_header(&self, header: &[u8]) -> PseudoHeader {
         match self {
             Self::V4(builder) => builder.pseudo_header(),
@@ -132,7 +132,7 @@ impl<'a> IpBuilder<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn check(&self, segment_len: usize) -> Result<(), BuildError> {
         match self {
             Self::V4(builder) => builder.check(segment_len),
@@ -141,7 +141,7 @@ impl<'a> IpBuilder<'a> {
     }
 
     /// Writes the header to a buffer of exactly its length.
-    #[inline]
+    #[inline(always)]
     pub(super) fn write(&self, header: &mut [u8], segment_len: usize, protocol: Protocol) {
         match self {
             Self::V4(builder) => builder.write(header, segment_len, protocol),
@@ -213,6 +213,11 @@ macro_rules! upper_layers {
             #[inline]
             pub fn udp(self, source_port: u16, destination_port: u16) -> UdpBuilder<'a> {
                 self.upper(Udp::new(source_port, destination_port))
+            }
+
+            /// Goes on with a UDP-Lite datagram, whose checksum covers all of it at first.
+            pub fn udp_lite(self, source_port: u16, destination_port: u16) -> UdpLiteBuilder<'a> {
+                self.upper(UdpLite::new(source_port, destination_port))
             }
 
             /// Goes on with a payload that is under a key.

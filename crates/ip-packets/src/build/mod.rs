@@ -15,6 +15,7 @@ mod payload;
 mod sctp;
 mod tcp;
 mod udp;
+mod udp_lite;
 
 #[cfg(feature = "alloc")]
 use alloc::{vec, vec::Vec};
@@ -35,6 +36,7 @@ pub use payload::Payload;
 pub use sctp::{Sctp, SctpBuilder};
 pub use tcp::{Tcp, TcpBuilder};
 pub use udp::{Udp, UdpBuilder};
+pub use udp_lite::{UdpLite, UdpLiteBuilder};
 
 /// Why a packet cannot be written.
 #[non_exhaustive]
@@ -188,7 +190,7 @@ impl<'a, U, P> PacketBuilder<'a, U, P> {
 impl<U: Upper, P: Payload> PacketBuilder<'_, U, P> {
     /// Returns the length of the whole packet, in bytes.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     #[expect(
         clippy::len_without_is_empty,
         reason = "a packet has a header and is never empty"
@@ -202,7 +204,7 @@ impl<U: Upper, P: Payload> PacketBuilder<'_, U, P> {
     /// # Errors
     /// [`BuildError`] if the buffer is too small, options do not fit, or something is longer than
     /// its length field can say and the field was not set by hand. `buf` is then as it was.
-    #[inline]
+    #[inline(always)]
     pub fn write(&self, buf: &mut [u8]) -> Result<usize, BuildError> {
         self.check_all()?;
         let len = self.len();
@@ -242,12 +244,12 @@ impl<U: Upper, P: Payload> PacketBuilder<'_, U, P> {
         Ok(self.build())
     }
 
-    #[inline]
+    #[inline(always)]
     fn segment_len(&self) -> usize {
         self.upper.header_len() + self.payload.encoded_len()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn check_all(&self) -> Result<(), BuildError> {
         self.ip.check(self.segment_len())?;
         self.upper.check(self.segment_len())?;
@@ -260,7 +262,7 @@ impl<U: Upper, P: Payload> PacketBuilder<'_, U, P> {
     }
 
     /// Writes to a buffer of exactly the right length.
-    #[inline]
+    #[inline(always)]
     pub(super) fn emit_all(&self, packet: &mut [u8]) {
         let (header, segment) = packet.split_at_mut(self.ip.header_len());
         let payload = &mut segment[self.upper.header_len()..];

@@ -59,6 +59,7 @@ fn rest(f: &mut fmt::Formatter<'_>, upper: &Transport<'_>) -> fmt::Result {
     match upper {
         Transport::Tcp(segment) => tcp::line(f, segment),
         Transport::Udp(datagram) => write!(f, "UDP, length {}", datagram.payload().len()),
+        Transport::UdpLite(it) => write!(f, "UDP-Lite, length {}", it.payload().len()),
         Transport::Icmpv4(message) => icmp::line_v4(f, message),
         Transport::Icmpv6(message) => icmp::line_v6(f, message),
         Transport::Igmp(message) => igmp(f, message),

@@ -159,6 +159,7 @@ pub(super) fn upper(
     match upper {
         Transport::Tcp(segment) => show_tcp(f, segment, pseudo_header, depth),
         Transport::Udp(datagram) => show_udp(f, datagram, pseudo_header, depth),
+        Transport::UdpLite(it) => show_other(f, Protocol::UDP_LITE, it.as_bytes(), depth),
         Transport::Icmpv4(message) => show_icmpv4(f, message, depth),
         Transport::Icmpv6(message) => show_icmpv6(f, message, pseudo_header, depth),
         Transport::Igmp(message) => layers::igmp(f, message, depth),

@@ -31,4 +31,5 @@ mod shown;
 mod smoltcp;
 mod strategies;
 mod tcp_options;
+mod udp_lite;
 mod views;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use proptest::prelude::*;
 use wirecraft_ip_packets::{
-    Dscp, Ecn, Field, IpPacket, IpPacketMut, Protocol, RewriteError, v4, v6,
+    Dscp, Ecn, Field, IpPacket, IpPacketBuf, IpPacketMut, Protocol, RewriteError, TcpFlags, v4, v6,
 };
 
 use crate::strategies::{IpSpec, Spec, UpperSpec, spec};
@@ -31,8 +31,9 @@ fn changed() -> impl Strategy<Value = (Spec, Spec)> {
                 IpSpec::V6 {
                     source: old_source,
                     destination: old_destination,
-                    ..
+                    flow_label,
                 } => {
+                    *flow_label = !*flow_label & 0xf_ffff;
                     *old_source = source.into();
                     *old_destination = destination.into();
                 }
@@ -43,6 +44,9 @@ fn changed() -> impl Strategy<Value = (Spec, Spec)> {
                     [tcp.source_port, tcp.destination_port] =
                         [ports >> 16, ports & 0xffff].map(|port| u16::try_from(port).unwrap());
                     tcp.seq = !ports;
+                    tcp.ack = ports.rotate_left(7);
+                    tcp.window = !tcp.window;
+                    tcp.flags = TcpFlags::from_bits(!tcp.flags.bits());
                 }
                 UpperSpec::Udp {
                     source_port,
@@ -77,11 +81,17 @@ fn apply(packet: &mut IpPacketMut<'_>, after: &Spec) {
     };
     packet.set_source_address(source).unwrap();
     packet.set_destination_address(destination).unwrap();
+    if let IpSpec::V6 { flow_label, .. } = after.ip {
+        packet.set_flow_label(flow_label).unwrap();
+    }
     match &after.upper {
         UpperSpec::Tcp(tcp) => {
             packet.set_source_port(tcp.source_port).unwrap();
             packet.set_destination_port(tcp.destination_port).unwrap();
             packet.set_tcp_seq(tcp.seq).unwrap();
+            packet.set_tcp_ack(tcp.ack).unwrap();
+            packet.set_tcp_window(tcp.window).unwrap();
+            packet.set_tcp_flags(tcp.flags).unwrap();
         }
         UpperSpec::Udp {
             source_port,
@@ -225,6 +235,37 @@ fn a_steered_destination_does_not_change_the_checksum() {
             .unwrap()
             .checksum_is_valid(&packet.pseudo_header())
     );
+}
+
+#[test]
+fn fields_of_another_protocol_or_version_are_refused() {
+    let no_such = |field| {
+        Err(RewriteError::NoSuchField {
+            protocol: Protocol::UDP,
+            field,
+        })
+    };
+    let mut bytes = v4(SOURCE, DESTINATION).udp(1, 2).build();
+    let before = bytes.clone();
+    let mut packet = IpPacketMut::parse(&mut bytes).unwrap();
+    assert_eq!(packet.set_tcp_ack(1), no_such("acknowledgment number"));
+    assert_eq!(packet.set_tcp_window(1), no_such("window"));
+    assert_eq!(packet.set_tcp_flags(TcpFlags::SYN), no_such("flag"));
+    assert_eq!(packet.set_flow_label(1), no_such("flow label"));
+    assert_eq!(bytes, before);
+}
+
+#[test]
+fn a_kept_packet_is_changed_in_place_and_trimmed() {
+    let builder = |port| v4(SOURCE, DESTINATION).udp(1, port);
+    let mut bytes = builder(2).build();
+    bytes.push(0);
+    let mut kept = IpPacketBuf::new(bytes).unwrap();
+    kept.view_mut().set_destination_port(9).unwrap();
+    assert_eq!(kept.view().udp().unwrap().destination_port(), 9);
+    assert_eq!(IpPacketBuf::try_from(kept.view()), Ok(kept.clone()));
+    assert_eq!(kept.into_bytes(), builder(9).build());
+    assert!(IpPacketBuf::new(vec![0x45; 19]).is_err());
 }
 
 #[test]
