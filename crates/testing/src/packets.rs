@@ -121,7 +121,7 @@ impl Packets {
         match self.below(12) {
             0 => "/hbh([ra(0)])".to_owned(),
             1 => "/hbh([padn(4)])/dstopts([padn(6)])".to_owned(),
-            2 => format!("/dstopts([home({})])", self.v6()),
+            2 => format!("/dstopts([padn({})])", 2 + self.below(60)),
             3 => format!("/routing(type=2,segleft=1,addresses=[{}])", self.v6()),
             4 => format!(
                 "/srh([{},{}],segleft=1,tag={})",
