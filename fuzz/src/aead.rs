@@ -21,7 +21,7 @@ impl Packet {
     }
 }
 
-/// Every path seals and opens a batch as the library does packet by packet; a packet that was changed
+/// Every path, also where it is not the fastest, seals and opens a batch as the library does packet by packet; a packet that was changed
 /// does not open, shows no text, and hinders no other.
 pub fn aead_batch(input: &[u8]) {
     let mut input = Input::new(input);
@@ -46,7 +46,7 @@ pub fn aead_batch(input: &[u8]) {
         });
     }
     for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
-        let key = Key::with_path(&key, path);
+        let key = Key::with_path_always(&key, path);
         check_sealing(&key, &plain, &packets);
         check_opening(&key, &plain, &packets);
     }

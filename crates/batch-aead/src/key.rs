@@ -41,9 +41,11 @@ impl Key {
         }
     }
 
-    /// Makes a key whose path works on every batch, whether it is faster or not.
-    #[cfg(test)]
-    pub(crate) fn with_path_always(key: &[u8; 32], path: Path) -> Self {
+    /// Makes a key whose path works on every batch, whether it is faster or not: for tests.
+    #[cfg(any(test, feature = "forced-path"))]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_path_always(key: &[u8; 32], path: Path) -> Self {
         #[cfg_attr(
             not(all(feature = "batch", target_arch = "x86_64")),
             expect(unused_mut, reason = "there is one path")

@@ -86,7 +86,7 @@ impl VectorKey {
     }
 
     /// Has vector code work on every batch, whether it is faster or not.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "forced-path"))]
     pub(crate) fn work_always(&mut self) {
         self.costs = worth::NOTHING;
     }

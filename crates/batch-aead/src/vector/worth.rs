@@ -48,7 +48,7 @@ const ALONE: usize = 190;
 const BLOCK_ALONE: usize = 34;
 
 /// For tests: vector code at any price.
-#[cfg(test)]
+#[cfg(any(test, feature = "forced-path"))]
 pub(super) const NOTHING: Costs = Costs {
     blocks: 1,
     of_blocks: 0,
