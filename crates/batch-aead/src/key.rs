@@ -41,6 +41,32 @@ impl Key {
         }
     }
 
+    /// Has `path`, or [what is there below it](Path::or_below), work on batches where until now one that
+    /// needs more of a processor did. A path that needs less stays.
+    #[cfg_attr(
+        not(all(feature = "batch", target_arch = "x86_64")),
+        expect(unused_variables, clippy::unused_self, reason = "there is one path")
+    )]
+    pub fn limit_to(&mut self, path: Path) {
+        #[cfg(all(feature = "batch", target_arch = "x86_64"))]
+        if self.path() > path {
+            let limited = self.vector.as_mut().is_some_and(|it| it.limit_to(path));
+            if !limited {
+                self.vector = None;
+            }
+        }
+    }
+
+    /// Returns the path that works on batches where it is faster than one packet after the other.
+    #[must_use]
+    pub fn path(&self) -> Path {
+        #[cfg(all(feature = "batch", target_arch = "x86_64"))]
+        if let Some(vector) = &self.vector {
+            return vector.path();
+        }
+        Path::Single
+    }
+
     /// Makes a key whose path works on every batch, whether it is faster or not: for tests.
     #[cfg(any(test, feature = "forced-path"))]
     #[doc(hidden)]
@@ -173,5 +199,23 @@ const NO_ROOM: &str = "a message has room for the tag at its end";
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Key;
+    use crate::path::Path;
+
+    #[test]
+    fn key_works_by_the_least_path_that_it_was_limited_to() {
+        for path in Path::ALL {
+            assert_eq!(Key::with_path(&[7; 32], path).path(), path.or_below());
+            for limit in Path::ALL {
+                let mut key = Key::with_path(&[7; 32], path);
+                key.limit_to(limit);
+                assert_eq!(key.path(), path.min(limit).or_below());
+            }
+        }
     }
 }

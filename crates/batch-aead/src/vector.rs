@@ -73,16 +73,29 @@ pub(crate) struct VectorKey {
 impl VectorKey {
     /// Makes a key for the code of `path` or of one below it, unless that is one packet at a time.
     pub(crate) fn new(key: &[u8; 32], path: Path) -> Option<Self> {
-        let (kind, costs) = match path.or_below() {
-            Path::Avx512 => (Kind::Avx512(Avx512::detect()?), worth::AVX512),
-            Path::Avx2 => (Kind::Avx2(Avx2::detect()?), worth::AVX2),
-            Path::Single => return None,
-        };
+        let (kind, costs) = code(path)?;
         let mut words = [0; 8];
         for (word, bytes) in words.iter_mut().zip(key.as_chunks().0) {
             *word = u32::from_le_bytes(*bytes);
         }
         Some(Self { words, kind, costs })
+    }
+
+    /// Works by the code of `path` or of one below it from here on; says whether there is any.
+    pub(crate) fn limit_to(&mut self, path: Path) -> bool {
+        let Some((kind, costs)) = code(path) else {
+            return false;
+        };
+        (self.kind, self.costs) = (kind, costs);
+        true
+    }
+
+    /// Whose code works.
+    pub(crate) fn path(&self) -> Path {
+        match self.kind {
+            Kind::Avx2(_) => Path::Avx2,
+            Kind::Avx512(_) => Path::Avx512,
+        }
     }
 
     /// Has vector code work on every batch, whether it is faster or not.
@@ -110,6 +123,15 @@ impl VectorKey {
             Kind::Avx2(engine) => open(engine, &self.words, chunk),
             Kind::Avx512(engine) => open(engine, &self.words, chunk),
         }
+    }
+}
+
+/// The code of `path` or of one below it and what it costs, unless that is one packet at a time.
+fn code(path: Path) -> Option<(Kind, Costs)> {
+    match path.or_below() {
+        Path::Avx512 => Some((Kind::Avx512(Avx512::detect()?), worth::AVX512)),
+        Path::Avx2 => Some((Kind::Avx2(Avx2::detect()?), worth::AVX2)),
+        Path::Single => None,
     }
 }
 

@@ -7,8 +7,9 @@ use clap::{ArgAction, Args, Parser};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use wirecraft::{Config, ConnectError, ConnectOptions, Tunnel};
+use wirecraft::{Config, ConnectError, Tunnel};
 
+use crate::aead::connect_options;
 use crate::commands::Command;
 use crate::failure::Failure;
 use crate::interrupt::unless_interrupted;
@@ -117,7 +118,7 @@ impl TunnelArgs {
 
     /// Brings the tunnel up and waits for the first handshake.
     pub(crate) async fn connect(&self, config: Config) -> Result<Tunnel, Failure> {
-        let mut options = ConnectOptions::default();
+        let mut options = connect_options()?;
         options.handshake_timeout = self.timeout;
         let connecting = Tunnel::connect_with(config, options);
         unless_interrupted(async { connecting.await.map_err(failure) }).await

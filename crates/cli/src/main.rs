@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod aead;
 mod arguments;
 mod commands;
 mod failure;

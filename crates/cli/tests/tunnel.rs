@@ -198,6 +198,20 @@ fn ping_by_name_looks_it_up_through_the_tunnel() {
 }
 
 #[test]
+fn environment_says_what_encrypts_batches_of_packets() {
+    for path in ["single", "avx2"] {
+        let peer = Peer::start("aead");
+        let mut command = wirecraft(&["-vv", "ping", "10.77.0.1", "-n", "1", "-c"]);
+        command.arg(&peer.config).env("WIRECRAFT_AEAD", path);
+        let run = run(command, "").unwrap();
+        let path = path.parse::<wirecraft::AeadPath>().unwrap().or_below();
+        let line = format!("batches are encrypted path={path}");
+        assert_eq!(run.status, Some(0), "{}", run.stderr);
+        assert!(run.stderr.contains(&line), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn ping_prints_one_object_a_line() {
     let run = Peer::start("ping-json").run(&["ping", "-n", "1", "--json", "10.77.0.1"]);
     let lines: Vec<serde_json::Value> = run

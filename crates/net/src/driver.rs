@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::{broadcast, mpsc};
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Arena, DatagramRun, Device, Event};
+use wirecraft_tunnel::{AeadPath, Arena, DatagramRun, Device, Event};
 
 use crate::alarm::Alarm;
 use crate::clock::Clock;
@@ -28,12 +28,17 @@ const EVENTS_WAITING_MAX: usize = 1024;
 pub struct DriverConfig {
     /// The greatest length of an inner packet in bytes.
     pub mtu: usize,
+    /// What works on batches of packets: this, or what the processor has below it.
+    pub aead_path: AeadPath,
 }
 
 impl Default for DriverConfig {
-    /// The MTU that `wg-quick` gives on a link of 1500 bytes.
+    /// The MTU that `wg-quick` gives on a link of 1500 bytes, and the fastest path of the processor.
     fn default() -> Self {
-        Self { mtu: 1420 }
+        Self {
+            mtu: 1420,
+            aead_path: AeadPath::detect(),
+        }
     }
 }
 
@@ -72,8 +77,11 @@ impl<I: Inner> Driver<I> {
         let (command_sender, commands) = mpsc::channel(COMMANDS_WAITING_MAX);
         let (events, _) = broadcast::channel(EVENTS_WAITING_MAX);
         let handle = DriverHandle::new(command_sender, &events);
+        let mut device = Device::new(config.mtu, SystemEntropy::default());
+        device.set_aead_path(config.aead_path);
+        tracing::debug!(path = %device.aead_path(), "batches are encrypted");
         let driver = Self {
-            device: Device::new(config.mtu, SystemEntropy::default()),
+            device,
             received: ReceiveBatch::new(),
             transport,
             inner,

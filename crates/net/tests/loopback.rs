@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use wirecraft_net::{
     Clock, Driver, DriverConfig, DriverHandle, Inner, SocketChange, SystemEntropy, UdpTransport,
 };
-use wirecraft_noise_handshake::PrivateKey;
+use wirecraft_noise_handshake::{AeadPath, PrivateKey};
 use wirecraft_time::Instant;
 use wirecraft_tunnel::{Arena, Device, Event, PeerId, SendError};
 
@@ -73,6 +73,10 @@ struct Node {
 
 impl Node {
     async fn start(address: &str, key: PrivateKey) -> Self {
+        Self::start_with(DriverConfig::default(), address, key).await
+    }
+
+    async fn start_with(config: DriverConfig, address: &str, key: PrivateKey) -> Self {
         let (delivered_sender, delivered) = mpsc::unbounded_channel();
         let (refused_sender, refused) = mpsc::unbounded_channel();
         let outgoing = Arc::<Mutex<Outgoing>>::default();
@@ -83,7 +87,7 @@ impl Node {
         };
         let transport = UdpTransport::bind(0).unwrap();
         let port = transport.local_port();
-        let (driver, handle) = Driver::new(DriverConfig::default(), Clock::new(), transport, queue);
+        let (driver, handle) = Driver::new(config, Clock::new(), transport, queue);
         tokio::spawn(driver.run());
         handle
             .call(move |device, _| device.set_private_key(Some(key)))
@@ -188,6 +192,21 @@ async fn a_burst_longer_than_an_arena_arrives_whole() {
             Some(expected),
             "{number}"
         );
+    }
+}
+
+#[tokio::test]
+async fn device_of_a_driver_has_the_path_that_it_was_configured_with() {
+    for chosen in AeadPath::ALL {
+        let config = DriverConfig {
+            aead_path: chosen,
+            ..DriverConfig::default()
+        };
+        let node = Node::start_with(config, "10.0.0.1", PrivateKey::from_bytes([1; 32])).await;
+
+        let path = in_time(node.handle.call(|device, _| device.aead_path())).await;
+
+        assert_eq!(path.unwrap(), chosen.or_below());
     }
 }
 

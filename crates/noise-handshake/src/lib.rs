@@ -33,3 +33,4 @@ pub use stack::wipe_stack_after;
 pub use statics::{LocalStatic, LowOrderKey, RemoteStatic};
 pub use timestamp::Tai64N;
 pub use transport::{Open, OpenError, OpeningKey, Seal, SealingKey, TransportKeys};
+pub use wirecraft_batch_aead::{Path as AeadPath, PathError as AeadPathError};

@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use wirecraft_batch_aead::{self as batch_aead, Key, Nonce};
+use wirecraft_batch_aead::{self as batch_aead, Key, Nonce, Path};
 use wirecraft_wire_format::Counter;
 use zeroize::ZeroizeOnDrop;
 
@@ -63,6 +63,17 @@ impl SealingKey {
     pub fn seal_batch(&self, batch: &mut [Seal<'_>]) {
         self.0.seal_batch(batch);
     }
+
+    /// Has `path`, or what is there below it, work on batches, unless a path that needs less does.
+    pub fn limit_to(&mut self, path: Path) {
+        self.0.limit_to(path);
+    }
+
+    /// Returns the path that works on batches.
+    #[must_use]
+    pub fn path(&self) -> Path {
+        self.0.path()
+    }
 }
 
 impl fmt::Debug for SealingKey {
@@ -118,6 +129,17 @@ impl OpeningKey {
     #[inline]
     pub fn open_batch(&self, batch: &mut [Open<'_>]) {
         self.0.open_batch(batch);
+    }
+
+    /// Has `path`, or what is there below it, work on batches, unless a path that needs less does.
+    pub fn limit_to(&mut self, path: Path) {
+        self.0.limit_to(path);
+    }
+
+    /// Returns the path that works on batches.
+    #[must_use]
+    pub fn path(&self) -> Path {
+        self.0.path()
     }
 }
 

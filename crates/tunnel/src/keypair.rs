@@ -21,7 +21,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
-use wirecraft_noise_handshake::{OpeningKey, SealingKey, TransportKeys};
+use wirecraft_noise_handshake::{AeadPath, OpeningKey, SealingKey, TransportKeys};
 use wirecraft_time::Instant;
 use wirecraft_wire_format::{Counter, Index};
 
@@ -77,6 +77,12 @@ impl Keypair {
             replay: ReplayWindow::new(),
             retired: false,
         }
+    }
+
+    /// Has `path`, or what is there below it, work on batches.
+    pub(crate) fn limit_to(&mut self, path: AeadPath) {
+        self.sealing.limit_to(path);
+        self.opening.limit_to(path);
     }
 
     /// Reads a little of each place that opening a datagram needs.

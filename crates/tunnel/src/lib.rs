@@ -43,4 +43,6 @@ pub use peer::Traffic;
 pub use peer_id::PeerId;
 pub use replay::{REPLAY_WINDOW_LEN, ReplayWindow};
 pub use shared::{Transmit, TransmitKind};
-pub use wirecraft_noise_handshake::{PresharedKey, PrivateKey, PublicKey, wipe_stack_after};
+pub use wirecraft_noise_handshake::{
+    AeadPath, AeadPathError, PresharedKey, PrivateKey, PublicKey, wipe_stack_after,
+};

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use arrayvec::ArrayVec;
 use rand_core::CryptoRng;
-use wirecraft_noise_handshake::{LocalStatic, Tai64N};
+use wirecraft_noise_handshake::{AeadPath, LocalStatic, Tai64N};
 use wirecraft_time::Instant;
 use wirecraft_wire_format::{CookieReply, INITIATION_LEN, Initiation, Response};
 
@@ -117,6 +117,7 @@ pub(crate) struct Shared<R> {
     pub(crate) local: Option<Box<LocalStatic>>,
     pub(crate) entropy: R,
     pub(crate) mtu: usize,
+    pub(crate) aead_path: AeadPath,
     pub(crate) indices: IndexTable,
     pub(crate) allowed_ips: AllowedIps<PeerId>,
     pub(crate) schedule: Schedule,
@@ -133,6 +134,7 @@ impl<R: CryptoRng> Shared<R> {
             local: None,
             entropy,
             mtu,
+            aead_path: AeadPath::detect(),
             indices: IndexTable::default(),
             allowed_ips: AllowedIps::new(),
             schedule: Schedule::default(),

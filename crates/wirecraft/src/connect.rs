@@ -8,7 +8,9 @@ use tokio::time::{Instant, timeout};
 use wirecraft_net::{
     BindError, Clock, Driver, DriverConfig, DriverGone, DriverHandle, UdpTransport,
 };
-use wirecraft_tunnel::{AllowedIpChange, ConfigureError, DeviceChange, Event, PeerChange, PeerId};
+use wirecraft_tunnel::{
+    AeadPath, AllowedIpChange, ConfigureError, DeviceChange, Event, PeerChange, PeerId,
+};
 
 use crate::config::{Config, Endpoint, PeerConfig};
 use crate::endpoints::{EndpointError, NamedEndpoint, keep_current, look_up_within};
@@ -25,13 +27,16 @@ pub const DEFAULT_MTU: u16 = 1420;
 pub struct ConnectOptions {
     /// How long to wait for the first handshake, the lookup of endpoint names included.
     pub handshake_timeout: Duration,
+    /// What encrypts batches of packets: this, or what the processor has below it.
+    pub aead_path: AeadPath,
 }
 
 impl Default for ConnectOptions {
-    /// Ten seconds: two initiations, should the first one be lost.
+    /// Ten seconds: two initiations, should the first one be lost. The fastest path of the processor.
     fn default() -> Self {
         Self {
             handshake_timeout: Duration::from_secs(10),
+            aead_path: AeadPath::detect(),
         }
     }
 }
@@ -105,7 +110,8 @@ impl Tunnel {
         }
         let began_at = Instant::now();
         let waited = options.handshake_timeout;
-        let tunnel = Self::bring_up(config, Names::LookUpWithin(waited)).await?;
+        let names = Names::LookUpWithin(waited);
+        let tunnel = Self::bring_up(config, names, options.aead_path).await?;
         let mut events = tunnel.events();
         let endpoints = tunnel.start_handshakes().await?;
         let left = waited.saturating_sub(began_at.elapsed());
@@ -122,17 +128,33 @@ impl Tunnel {
     /// # Errors
     /// [`ConnectError::Bind`], [`ConnectError::Peer`].
     pub async fn listen(config: Config) -> Result<Self, ConnectError> {
-        Self::bring_up(config, Names::LookUpLater).await
+        Self::listen_with(config, ConnectOptions::default()).await
     }
 
-    async fn bring_up(config: Config, names: Names) -> Result<Self, ConnectError> {
+    /// As [`listen`](Self::listen), with options; there is no handshake to wait for.
+    ///
+    /// # Errors
+    /// [`ConnectError::Bind`], [`ConnectError::Peer`].
+    pub async fn listen_with(
+        config: Config,
+        options: ConnectOptions,
+    ) -> Result<Self, ConnectError> {
+        Self::bring_up(config, Names::LookUpLater, options.aead_path).await
+    }
+
+    async fn bring_up(
+        config: Config,
+        names: Names,
+        aead_path: AeadPath,
+    ) -> Result<Self, ConnectError> {
         let began_at = Instant::now();
         let transport = UdpTransport::bind(config.interface.listen_port.unwrap_or(0))?;
         let mtu = usize::from(config.interface.mtu.unwrap_or(DEFAULT_MTU));
         let clock = Clock::new();
         let (stack, sockets) =
             Stack::new(StackConfig::new(&config.interface.addresses, mtu), clock);
-        let (driver, handle) = Driver::new(DriverConfig { mtu }, clock, transport, stack);
+        let driver_config = DriverConfig { mtu, aead_path };
+        let (driver, handle) = Driver::new(driver_config, clock, transport, stack);
         let mut tasks = JoinSet::new();
         tasks.spawn(driver.run());
         let Config {
@@ -270,4 +292,31 @@ async fn first_session(tunnel: &Tunnel, events: &mut Events) -> Result<(), Conne
         }
     }
     Err(DriverGone.into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use wirecraft_net::SystemEntropy;
+    use wirecraft_noise_handshake::PrivateKey;
+    use wirecraft_tunnel::AeadPath;
+
+    use super::ConnectOptions;
+    use crate::config::Config;
+    use crate::tunnel::Tunnel;
+
+    #[tokio::test]
+    async fn tunnel_has_the_aead_path_of_its_options() {
+        for chosen in AeadPath::ALL {
+            let config = Config::new(PrivateKey::generate(&mut SystemEntropy::default()));
+            let options = ConnectOptions {
+                aead_path: chosen,
+                ..ConnectOptions::default()
+            };
+            let tunnel = Tunnel::listen_with(config, options).await.unwrap();
+            let status = tunnel.status().await.unwrap();
+            assert_eq!(status.aead_path, chosen.or_below());
+        }
+    }
 }

@@ -53,4 +53,6 @@ pub use wirecraft_scan::{
     AddressRange, Finding, PortState, Reason, ScanConfig, Target as ScanTarget, TargetError,
     Targets,
 };
-pub use wirecraft_tunnel::{ConfigureError, Counters, Event, PeerId, PeerStatus, Traffic};
+pub use wirecraft_tunnel::{
+    AeadPath, AeadPathError, ConfigureError, Counters, Event, PeerId, PeerStatus, Traffic,
+};

@@ -1,7 +1,7 @@
 //! What is known of a tunnel at one moment.
 
 use wirecraft_net::SocketCounters;
-use wirecraft_tunnel::{Counters, PeerStatus};
+use wirecraft_tunnel::{AeadPath, Counters, PeerStatus};
 
 /// A tunnel's state and counters.
 #[derive(Clone, Debug)]
@@ -15,4 +15,6 @@ pub struct TunnelStatus {
     pub counters: Counters,
     /// What happened on the UDP sockets.
     pub sockets: SocketCounters,
+    /// What encrypts batches of packets, where that is faster than one after the other.
+    pub aead_path: AeadPath,
 }

@@ -194,14 +194,15 @@ impl Tunnel {
                 .into_iter()
                 .filter_map(|id| device.peer_status(now, id))
                 .collect();
-            (peers, *device.counters())
+            (peers, *device.counters(), device.aead_path())
         });
-        let (peers, counters) = known.await?;
+        let (peers, counters, aead_path) = known.await?;
         Ok(TunnelStatus {
             listen_port,
             peers,
             counters,
             sockets,
+            aead_path,
         })
     }
 

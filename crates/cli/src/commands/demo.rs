@@ -11,6 +11,7 @@ use wirecraft::http::{HttpClient, Request, Trust};
 use wirecraft::{AddressRange, Clock, PortState, ScanConfig, Targets, Tunnel};
 use wirecraft_gateway::{DemoGateway, ECHO_PORT, GATEWAY_NAME, GATEWAY_V4, GATEWAY_V6, HTTP_PORT};
 
+use crate::aead::connect_options;
 use crate::arguments::Verbosity;
 use crate::failure::Failure;
 use crate::output;
@@ -74,8 +75,9 @@ impl Demo {
         verbosity: Verbosity,
     ) -> Result<bool, Failure> {
         let config = gateway.client_config().clone();
+        let options = connect_options()?;
         let (connected, handshake) = timed("handshake", async {
-            let tunnel = Tunnel::connect(config).await?;
+            let tunnel = Tunnel::connect_with(config, options).await?;
             Ok((format!("peer {}", gateway.public_key()), tunnel))
         })
         .await;

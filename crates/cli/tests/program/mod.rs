@@ -35,6 +35,8 @@ pub(crate) fn run(mut command: Command, input: &str) -> Option<Run> {
 /// The command wirecraft with `arguments`, without the settings of the environment.
 pub(crate) fn wirecraft(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wirecraft"));
-    command.env_remove("WIRECRAFT_CONFIG").args(arguments);
+    let settings = ["WIRECRAFT_CONFIG", "WIRECRAFT_AEAD"];
+    settings.map(|name| command.env_remove(name));
+    command.args(arguments);
     command
 }

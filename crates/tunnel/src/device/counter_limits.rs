@@ -19,22 +19,22 @@ use crate::peer_id::PeerId;
 const MTU: usize = 1420;
 
 /// Two devices with a session that the first one began, and nothing between them.
-struct Pair {
-    now: Instant,
-    sides: [Side; 2],
+pub(super) struct Pair {
+    pub(super) now: Instant,
+    pub(super) sides: [Side; 2],
 }
 
-struct Side {
-    device: Device<ChaCha8Rng>,
-    peer: PeerId,
+pub(super) struct Side {
+    pub(super) device: Device<ChaCha8Rng>,
+    pub(super) peer: PeerId,
     address: SocketAddr,
 }
 
-const INITIATOR: usize = 0;
-const RESPONDER: usize = 1;
+pub(super) const INITIATOR: usize = 0;
+pub(super) const RESPONDER: usize = 1;
 
 impl Pair {
-    fn with_session() -> Self {
+    pub(super) fn with_session() -> Self {
         let keys = [1, 2].map(|byte| PrivateKey::from_bytes([byte; 32]));
         let side = |own: usize, other: usize| {
             let mut device = Device::new(MTU, ChaCha8Rng::seed_from_u64(own as u64));
@@ -65,7 +65,7 @@ impl Pair {
     }
 
     /// Delivers all that the devices made by themselves, and what they answer.
-    fn exchange(&mut self) {
+    pub(super) fn exchange(&mut self) {
         for from in [0, 1, 0, 1] {
             let [one, other] = &mut self.sides;
             let (sender, receiver) = if from == 0 {

@@ -1,5 +1,7 @@
 //! The device: the one object that a driver talks to.
 
+#[cfg(test)]
+mod aead_path;
 mod apply;
 mod configure;
 #[cfg(test)]
@@ -13,7 +15,7 @@ use core::fmt;
 use core::time::Duration;
 
 use rand_core::CryptoRng;
-use wirecraft_noise_handshake::PublicKey;
+use wirecraft_noise_handshake::{AeadPath, PublicKey};
 use wirecraft_time::Instant;
 
 use crate::counters::Counters;
@@ -81,6 +83,20 @@ impl<R: CryptoRng> Device<R> {
     /// that goes backwards does no harm while the device lives.
     pub fn set_wall_clock(&mut self, now: Instant, since_unix_epoch: Duration) {
         self.shared.set_wall_clock(now, since_unix_epoch);
+    }
+
+    /// Has `path`, or what is there below it, work on the batches of sessions that begin from here on.
+    ///
+    /// Without it the fastest path of the processor does. All of them compute the same.
+    pub fn set_aead_path(&mut self, path: AeadPath) {
+        self.shared.aead_path = path.or_below();
+    }
+
+    /// The path that works on the batches of sessions that begin from here on, where it is faster than
+    /// one packet after the other.
+    #[must_use]
+    pub const fn aead_path(&self) -> AeadPath {
+        self.shared.aead_path
     }
 
     /// The device's public key.

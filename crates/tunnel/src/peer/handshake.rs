@@ -248,7 +248,13 @@ impl Peer {
             .authenticated_received(now, self.persistent_keepalive);
     }
 
-    fn begin_session<R>(&mut self, now: Instant, keypair: Box<Keypair>, shared: &mut Shared<R>) {
+    fn begin_session<R>(
+        &mut self,
+        now: Instant,
+        mut keypair: Box<Keypair>,
+        shared: &mut Shared<R>,
+    ) {
+        keypair.limit_to(shared.aead_path);
         self.keypairs.install(keypair, &mut shared.indices);
         self.timers.session_derived(now);
         self.reschedule(shared);
