@@ -101,10 +101,23 @@ impl Arena {
     /// # Errors
     /// [`ArenaFull`] if it does not fit in what is left, or no further slot can be had.
     pub fn push(&mut self, packet: &[u8]) -> Result<(), ArenaFull> {
-        self.append_slot(packet.len())
-            .ok_or(ArenaFull)?
-            .copy_from_slice(packet);
-        Ok(())
+        self.push_with(packet.len(), |slot| slot.copy_from_slice(packet))
+    }
+
+    /// Adds a packet of `packet_len` bytes that `write` writes.
+    ///
+    /// `write` has to write every byte: it finds what an earlier batch left. It is not called if the
+    /// packet does not fit.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    #[inline]
+    pub fn push_with(
+        &mut self,
+        packet_len: usize,
+        write: impl FnOnce(&mut [u8]),
+    ) -> Result<(), ArenaFull> {
+        self.append_slot(packet_len).map(write).ok_or(ArenaFull)
     }
 
     /// Adds a packet of `packet_len` zero bytes and hands it out to be written.
@@ -450,5 +463,24 @@ mod tests {
         arena.push(&[1; 33]).unwrap();
         let slot = arena.slots_mut(0, 1).next().unwrap();
         assert_eq!(slot.datagram[16 + 33..16 + 48], [0; 15]);
+    }
+
+    #[test]
+    fn padding_is_zero_behind_a_packet_that_is_written_in_place() {
+        let mut arena = Arena::new(400, 1420);
+        arena.push(&[0xff; 160]).unwrap();
+        arena.clear();
+        arena.push_with(33, |slot| slot.fill(1)).unwrap();
+        let slot = arena.slots_mut(0, 1).next().unwrap();
+        assert_eq!(slot.datagram[16..16 + 33], [1; 33]);
+        assert_eq!(slot.datagram[16 + 33..], [0; 15 + 16]);
+    }
+
+    #[test]
+    fn nothing_is_written_of_a_packet_that_does_not_fit() {
+        let mut arena = Arena::new(200, 1420);
+        let refused = arena.push_with(169, |_| panic!("there is no room to write to"));
+        assert_eq!(refused, Err(ArenaFull));
+        assert!(arena.is_empty());
     }
 }
