@@ -2,16 +2,16 @@
 
 use std::task::{Context, Poll};
 
-use wirecraft_net::Inner;
+use wirecraft_net::{Inner, Packets};
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Arena, PeerId, SendError};
+use wirecraft_tunnel::{Arena, SendError};
 
 /// Says nothing inside its tunnel, and forgets what it hears.
 #[derive(Clone, Copy, Debug)]
 pub struct Silent;
 
 impl Inner for Silent {
-    fn deliver(&mut self, _: Instant, _: PeerId, _: &[u8]) {}
+    fn deliver(&mut self, _: Instant, _: Packets<'_, '_>) {}
 
     fn poll_packets(&mut self, _: &mut Context<'_>, _: Instant, _: &mut Arena) -> Poll<()> {
         Poll::Pending

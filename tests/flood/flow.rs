@@ -4,9 +4,9 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use wirecraft_net::Inner;
+use wirecraft_net::{Inner, Packets};
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Arena, PeerId, SendError};
+use wirecraft_tunnel::{Arena, SendError};
 
 use crate::identities::{FLOW_PEER, RECEIVER_INSIDE, inside};
 
@@ -73,7 +73,7 @@ impl Flow {
 }
 
 impl Inner for Flow {
-    fn deliver(&mut self, _: Instant, _: PeerId, _: &[u8]) {}
+    fn deliver(&mut self, _: Instant, _: Packets<'_, '_>) {}
 
     fn poll_packets(&mut self, cx: &mut Context<'_>, now: Instant, arena: &mut Arena) -> Poll<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -166,9 +166,11 @@ impl Delivered {
 pub(crate) struct Sink(pub(crate) Arc<Mutex<Delivered>>);
 
 impl Inner for Sink {
-    fn deliver(&mut self, _: Instant, _: PeerId, packet: &[u8]) {
+    fn deliver(&mut self, _: Instant, packets: Packets<'_, '_>) {
         let mut delivered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        delivered.count(packet);
+        for (_, packet) in packets {
+            delivered.count(packet);
+        }
     }
 
     fn poll_packets(&mut self, _: &mut Context<'_>, _: Instant, _: &mut Arena) -> Poll<()> {

@@ -11,7 +11,7 @@ use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::entropy::SystemEntropy;
 use crate::handle::{Command, DriverHandle, Served};
-use crate::inner::Inner;
+use crate::inner::{Inner, Packets};
 use crate::udp::{LocalAddress, ReceiveBatch, UdpTransport};
 
 /// Handshake messages whose Diffie-Hellman is done between two batches of data.
@@ -180,17 +180,17 @@ impl<I: Inner> Driver<I> {
         } = self;
         received.for_each_chunk(|datagrams| {
             device.receive_batch(now, datagrams);
-            for datagram in datagrams {
-                if let Some((peer, packet)) = datagram.packet() {
-                    inner.deliver(now, peer, packet);
-                } else if let Err(error) = datagram.outcome() {
+            for datagram in &*datagrams {
+                if let Err(error) = datagram.outcome() {
                     tracing::debug!(from = %datagram.from, %error, "datagram dropped");
                 }
             }
+            inner.deliver(now, Packets::of(datagrams));
         });
     }
 
     async fn send(&mut self, now: Instant) {
+        self.device.set_mtu(self.arena.mtu());
         self.device.send_batch(now, &mut self.arena);
         for run in self.arena.runs() {
             send_run(&mut self.transport, &mut self.device, &run).await;

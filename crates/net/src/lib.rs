@@ -15,5 +15,5 @@ pub use clock::Clock;
 pub use driver::{Driver, DriverConfig};
 pub use entropy::SystemEntropy;
 pub use handle::{DriverGone, DriverHandle};
-pub use inner::Inner;
+pub use inner::{Inner, Packets};
 pub use udp::{BindError, SocketChange, SocketChangeError, SocketCounters, UdpTransport};

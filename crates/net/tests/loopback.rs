@@ -11,11 +11,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use wirecraft_net::{
-    Clock, Driver, DriverConfig, DriverHandle, Inner, SocketChange, SystemEntropy, UdpTransport,
+    Clock, Driver, DriverConfig, DriverHandle, Inner, Packets, SocketChange, SystemEntropy,
+    UdpTransport,
 };
 use wirecraft_noise_handshake::{AeadPath, PrivateKey};
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Arena, Device, Event, PeerId, SendError};
+use wirecraft_tunnel::{Arena, Device, Event, SendError};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -33,8 +34,10 @@ struct Outgoing {
 }
 
 impl Inner for Queue {
-    fn deliver(&mut self, _: Instant, _: PeerId, packet: &[u8]) {
-        self.delivered.send(packet.to_vec()).unwrap();
+    fn deliver(&mut self, _: Instant, packets: Packets<'_, '_>) {
+        for (_, packet) in packets {
+            self.delivered.send(packet.to_vec()).unwrap();
+        }
     }
 
     fn poll_packets(&mut self, cx: &mut Context<'_>, _: Instant, arena: &mut Arena) -> Poll<()> {

@@ -241,7 +241,7 @@ async fn move_peer(
 mod tests {
     use std::task::{Context, Poll};
 
-    use wirecraft_net::{Clock, Driver, DriverConfig, Inner, SystemEntropy, UdpTransport};
+    use wirecraft_net::{Clock, Driver, DriverConfig, Inner, Packets, SystemEntropy, UdpTransport};
     use wirecraft_noise_handshake::PrivateKey;
     use wirecraft_tunnel::{Arena, SendError};
 
@@ -253,7 +253,7 @@ mod tests {
     struct Silence;
 
     impl Inner for Silence {
-        fn deliver(&mut self, _: wirecraft_time::Instant, _: PeerId, _: &[u8]) {}
+        fn deliver(&mut self, _: wirecraft_time::Instant, _: Packets<'_, '_>) {}
 
         fn poll_packets(
             &mut self,

@@ -27,13 +27,13 @@ use ipnet::IpNet;
 use rand_core::CryptoRng;
 use tokio::sync::mpsc;
 use wirecraft_ip_packets::Reassembler;
-use wirecraft_net::{Clock, Inner, SystemEntropy};
+use wirecraft_net::{Clock, Inner, Packets, SystemEntropy};
 use wirecraft_netstack::{
     Answers, Bindings, Demux, Listener, OwnAddresses, PacketSink, RawEndpoint, UdpEndpoint,
     Unreachable,
 };
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Arena, PeerId, SendError};
+use wirecraft_tunnel::{Arena, SendError};
 
 use crate::tcp::TcpStream;
 
@@ -171,8 +171,10 @@ impl Stack {
 }
 
 impl Inner for Stack {
-    fn deliver(&mut self, now: Instant, _: PeerId, packet: &[u8]) {
-        self.take_in(now, packet);
+    fn deliver(&mut self, now: Instant, packets: Packets<'_, '_>) {
+        for (_, packet) in packets {
+            self.take_in(now, packet);
+        }
     }
 
     fn poll_packets(&mut self, cx: &mut Context<'_>, now: Instant, arena: &mut Arena) -> Poll<()> {
