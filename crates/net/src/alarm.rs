@@ -7,7 +7,7 @@ mod runtime;
 #[cfg(target_os = "linux")]
 mod timerfd;
 
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 
 use wirecraft_time::Instant;
@@ -20,6 +20,18 @@ use timerfd::Timer;
 
 /// Less is the difference of two readings of the clock, or nothing to wipe keys for.
 const SUSPEND_MIN: Duration = Duration::from_millis(100);
+
+/// Why a timer is ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Rang {
+    RanOut,
+    /// The machine woke from suspend, or its wall clock was set.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "runtimes do not tell")
+    )]
+    MachineWoke,
+}
 
 /// Wakes a task when an instant has come, and says when the machine was suspended.
 pub(crate) struct Alarm {
@@ -34,12 +46,15 @@ impl Alarm {
         Self {
             timer: Timer::new(),
             set_to: None,
-            suspended: clock.suspended(),
+            suspended: clock.suspended_until(clock.now()),
         }
     }
 
-    /// Sets the alarm to `at`, or switches it off. It is ready when `at` has come, and when the machine
+    /// Sets the alarm to `at`, or switches it off: it is ready when `at` has come, and when the machine
     /// wakes.
+    ///
+    /// Every packet postpones some deadline. A timer that is set to an earlier time than is wanted is
+    /// left as it is, which saves a system call for each; having run out, it is set anew.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -49,20 +64,24 @@ impl Alarm {
         if at.is_some_and(|at| at <= now) {
             return Poll::Ready(());
         }
-        if self.set_to != at {
-            self.timer.set(now, at);
-            self.set_to = at;
+        loop {
+            if let Some(at) = at
+                && self.set_to.is_none_or(|set_to| set_to > at)
+            {
+                self.timer.set(now, at);
+                self.set_to = Some(at);
+            }
+            let rang = ready!(self.timer.poll(cx));
+            let was_set_to = self.set_to.take();
+            if rang == Rang::MachineWoke || was_set_to == at {
+                return Poll::Ready(());
+            }
         }
-        let polled = self.timer.poll(cx);
-        if polled.is_ready() {
-            self.set_to = None;
-        }
-        polled
     }
 
-    /// Says whether the machine was suspended since the last call.
-    pub(crate) fn was_suspended(&mut self, clock: Clock) -> bool {
-        self.notice(clock.suspended())
+    /// Says whether the machine was suspended between the last call and `now`.
+    pub(crate) fn was_suspended(&mut self, clock: Clock, now: Instant) -> bool {
+        self.notice(clock.suspended_until(now))
     }
 
     fn notice(&mut self, suspended: Duration) -> bool {
@@ -126,9 +145,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_alarm_that_was_postponed_goes_off_at_its_later_time() {
+        let mut alarm = Alarm::new(Clock::new());
+        let now = Clock::new().now();
+        let (soon, later) = (
+            now + Duration::from_millis(5),
+            now + Duration::from_millis(25),
+        );
+        poll_fn(|cx| {
+            let _ = alarm.poll(cx, now, Some(soon));
+            Poll::Ready(())
+        })
+        .await;
+
+        let waited = timeout(Duration::from_secs(10), wait(&mut alarm, Some(later))).await;
+
+        waited.expect("an alarm goes off in time");
+        assert!(Clock::new().now() >= later);
+    }
+
+    #[tokio::test]
     async fn a_suspend_is_noticed_once() {
         let mut alarm = Alarm::new(Clock::new());
-        assert!(!alarm.was_suspended(Clock::new()));
+        assert!(!alarm.was_suspended(Clock::new(), Clock::new().now()));
 
         let slept = alarm.suspended + Duration::from_secs(7);
 

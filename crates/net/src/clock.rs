@@ -26,10 +26,10 @@ impl Clock {
         Instant::from_origin(as_duration(clock_gettime(ClockId::Boottime)))
     }
 
-    /// How long the machine was suspended since it booted.
-    pub(crate) fn suspended(self) -> Duration {
+    /// How long the machine was suspended from when it booted until `now`, which was just read.
+    pub(crate) fn suspended_until(self, now: Instant) -> Duration {
         let awake = as_duration(clock_gettime(ClockId::Monotonic));
-        self.now().since(Instant::from_origin(awake))
+        now.since(Instant::from_origin(awake))
     }
 
     /// Reads the wall clock: the time since the Unix epoch, zero before it.

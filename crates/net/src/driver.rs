@@ -56,8 +56,9 @@ pub struct Driver<I> {
 }
 
 /// What a turn of the loop has to do.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Work {
+    now: Instant,
     datagrams: bool,
     packets: bool,
     stop: bool,
@@ -100,10 +101,10 @@ impl<I: Inner> Driver<I> {
     pub async fn run(mut self) {
         loop {
             let work = poll_fn(|cx| self.poll_work(cx)).await;
-            let now = self.clock.now();
+            let now = work.now;
             self.device
                 .set_wall_clock(now, self.clock.since_unix_epoch());
-            if self.alarm.was_suspended(self.clock) {
+            if self.alarm.was_suspended(self.clock, now) {
                 tracing::debug!("the machine was suspended");
                 self.device.handle_suspend(now);
             }
@@ -126,7 +127,12 @@ impl<I: Inner> Driver<I> {
     /// Waits for a command, a datagram, a packet or a deadline.
     fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<Work> {
         let now = self.clock.now();
-        let mut work = Work::default();
+        let mut work = Work {
+            now,
+            datagrams: false,
+            packets: false,
+            stop: false,
+        };
         let commanded = self.poll_commands(cx, now, &mut work);
         work.datagrams = self
             .transport

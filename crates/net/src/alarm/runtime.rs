@@ -3,11 +3,12 @@
 
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll};
-use core::time::Duration;
+use core::task::{Context, Poll, ready};
 
 use tokio::time::Sleep;
 use wirecraft_time::Instant;
+
+use super::Rang;
 
 /// A timer that can be set to an instant.
 pub(crate) struct Timer(Option<Pin<Box<Sleep>>>);
@@ -17,14 +18,16 @@ impl Timer {
         Self(None)
     }
 
-    pub(crate) fn set(&mut self, now: Instant, at: Option<Instant>) {
-        let wait: Option<Duration> = at.map(|at| at.since(now));
-        self.0 = wait.map(|wait| Box::pin(tokio::time::sleep(wait)));
+    pub(crate) fn set(&mut self, now: Instant, at: Instant) {
+        self.0 = Some(Box::pin(tokio::time::sleep(at.since(now))));
     }
 
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.0
-            .as_mut()
-            .map_or(Poll::Pending, |sleep| sleep.as_mut().poll(cx))
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Rang> {
+        let Some(sleep) = &mut self.0 else {
+            return Poll::Pending;
+        };
+        ready!(sleep.as_mut().poll(cx));
+        self.0 = None;
+        Poll::Ready(Rang::RanOut)
     }
 }

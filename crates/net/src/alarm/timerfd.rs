@@ -12,9 +12,9 @@ use rustix::time::{
 use tokio::io::unix::AsyncFd;
 use wirecraft_time::Instant;
 
-use super::runtime;
+use super::{Rang, runtime};
 
-const NEVER: Timespec = Timespec {
+const NO_INTERVAL: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 0,
 };
@@ -46,25 +46,24 @@ impl Timer {
         }
     }
 
-    pub(crate) fn set(&mut self, now: Instant, at: Option<Instant>) {
+    pub(crate) fn set(&mut self, now: Instant, at: Instant) {
         let boot = match &mut self.boot {
             Boot::Kernel(boot) => boot,
             Boot::Runtime(timer) => return timer.set(now, at),
         };
-        let expiry = at.map_or(NEVER, timespec);
-        if let Err(error) = arm(boot, TimerfdTimerFlags::ABSTIME, expiry) {
+        if let Err(error) = arm(boot, TimerfdTimerFlags::ABSTIME, timespec(at)) {
             tracing::debug!(%error, "the timer could not be set");
         }
     }
 
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Rang> {
         let woke = self.wake.as_ref().map(|wake| poll_read(wake, cx));
         let ran_out = match &mut self.boot {
-            Boot::Kernel(boot) => poll_read(boot, cx),
+            Boot::Kernel(boot) => poll_read(boot, cx).map(|()| Rang::RanOut),
             Boot::Runtime(timer) => timer.poll(cx),
         };
         if woke == Some(Poll::Ready(())) {
-            return Poll::Ready(());
+            return Poll::Ready(Rang::MachineWoke);
         }
         ran_out
     }
@@ -103,7 +102,7 @@ fn arm(
     expiry: Timespec,
 ) -> rustix::io::Result<()> {
     let setting = Itimerspec {
-        it_interval: NEVER,
+        it_interval: NO_INTERVAL,
         it_value: expiry,
     };
     timerfd_settime(timer.get_ref(), flags, &setting).map(|_| ())
@@ -147,12 +146,11 @@ mod tests {
         let now = Clock::new().now();
         let at = now + Duration::from_millis(20);
 
-        timer.set(now, Some(at));
+        timer.set(now, at);
         let waited = timeout(Duration::from_secs(10), poll_fn(|cx| timer.poll(cx))).await;
 
         waited.expect("the timer runs out");
         assert!(Clock::new().now() >= at);
-        timer.set(Clock::new().now(), None);
         let waited = timeout(Duration::from_millis(50), poll_fn(|cx| timer.poll(cx))).await;
         waited.expect_err("a timer that is not set stays silent");
     }
