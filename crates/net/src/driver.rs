@@ -20,6 +20,10 @@ const HANDSHAKES_PER_TURN: usize = 8;
 /// The bytes of an arena: some runs of the greatest length that one segmented send can carry.
 const ARENA_LEN: usize = 4 * 65_536;
 
+/// The differentiated services code point of data: the inner one is nobody's business (rule of
+/// whitepaper §6.4; Linux `socket.c`).
+const DSCP_NONE: u8 = 0;
+
 const COMMANDS_WAITING_MAX: usize = 64;
 const EVENTS_WAITING_MAX: usize = 1024;
 
@@ -199,7 +203,7 @@ impl<I: Inner> Driver<I> {
         self.device.set_mtu(self.arena.mtu());
         self.device.send_batch(now, &mut self.arena);
         for run in self.arena.runs() {
-            send_run(&mut self.transport, &mut self.device, &run).await;
+            send_run(&mut self.transport, &mut self.device, &run, DSCP_NONE).await;
         }
         for (packet, error) in self.arena.failures() {
             self.inner.undeliverable(now, packet, error);
@@ -209,7 +213,8 @@ impl<I: Inner> Driver<I> {
 
     async fn transmit(&mut self) {
         while let Some(transmit) = self.device.poll_transmit() {
-            send_run(&mut self.transport, &mut self.device, &transmit.as_run()).await;
+            let (run, dscp) = (transmit.as_run(), transmit.kind.dscp());
+            send_run(&mut self.transport, &mut self.device, &run, dscp).await;
         }
     }
 
@@ -227,8 +232,9 @@ async fn send_run(
     transport: &mut UdpTransport,
     device: &mut Device<SystemEntropy>,
     run: &DatagramRun<'_>,
+    dscp: u8,
 ) {
-    if transport.send(run).await == LocalAddress::Failed
+    if transport.send(run, dscp).await == LocalAddress::Failed
         && let Some(peer) = run.destination.peer
     {
         device.forget_local_address(peer);

@@ -16,4 +16,6 @@ pub use driver::{Driver, DriverConfig};
 pub use entropy::SystemEntropy;
 pub use handle::{DriverGone, DriverHandle};
 pub use inner::{Inner, Packets};
-pub use udp::{BindError, SocketChange, SocketChangeError, SocketCounters, UdpTransport};
+pub use udp::{
+    BindError, SocketChange, SocketChangeError, SocketCounters, UdpOffloads, UdpTransport,
+};

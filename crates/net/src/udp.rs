@@ -1,15 +1,19 @@
 //! One UDP port on both IP versions, a batch at a time.
 
 mod change;
+#[cfg(target_os = "linux")]
+mod options;
 mod receive;
 mod send;
+#[cfg(target_os = "linux")]
+mod send_marked;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use quinn_udp::UdpSocketState;
 use rustix::net::sockopt;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::UdpSocket;
 
 pub use change::{SocketChange, SocketChangeError};
@@ -31,7 +35,27 @@ pub struct UdpTransport {
     local_port: u16,
     /// The mark of what is sent, for the host's policy routing; 0 is none.
     mark: u32,
+    offloads: UdpOffloads,
     counters: SocketCounters,
+}
+
+/// Which datagrams may go to and fro between the kernel and us many as one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UdpOffloads {
+    /// Those that are sent: `UDP_SEGMENT`.
+    pub segmentation: bool,
+    /// Those that are received: `UDP_GRO`.
+    pub coalescing: bool,
+}
+
+impl Default for UdpOffloads {
+    /// Whatever the kernel can.
+    fn default() -> Self {
+        Self {
+            segmentation: true,
+            coalescing: true,
+        }
+    }
 }
 
 /// What happened on the sockets beside what was received and sent well.
@@ -62,6 +86,9 @@ pub enum BindError {
 struct Bound {
     socket: UdpSocket,
     state: UdpSocketState,
+    offloads: UdpOffloads,
+    /// Datagrams that are longer are sent one by one, as the kernel refused to cut such.
+    segment_len_max: usize,
 }
 
 impl UdpTransport {
@@ -72,9 +99,17 @@ impl UdpTransport {
     /// # Errors
     /// [`BindError::Socket`] if neither could be opened, or the port is taken on one of them.
     pub fn bind(port: u16) -> Result<Self, BindError> {
+        Self::bind_with(port, UdpOffloads::default())
+    }
+
+    /// As [`bind`](Self::bind), leaving no more than `offloads` to the kernel.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn bind_with(port: u16, offloads: UdpOffloads) -> Result<Self, BindError> {
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for _ in 0..BIND_ATTEMPTS {
-            match Self::bind_both(port) {
+            match Self::bind_both(port, offloads) {
                 Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse => last = error,
                 Err(source) => return Err(BindError::Socket { port, source }),
                 Ok(transport) => return Ok(transport),
@@ -83,13 +118,13 @@ impl UdpTransport {
         Err(BindError::Socket { port, source: last })
     }
 
-    fn bind_both(port: u16) -> io::Result<Self> {
-        let v4 = unless_absent(Bound::new((Ipv4Addr::UNSPECIFIED, port).into()))?;
+    fn bind_both(port: u16, offloads: UdpOffloads) -> io::Result<Self> {
+        let v4 = unless_absent(Bound::new((Ipv4Addr::UNSPECIFIED, port).into(), offloads))?;
         let port = match &v4 {
             Some(bound) => bound.socket.local_addr()?.port(),
             None => port,
         };
-        let v6 = unless_absent(Bound::new((Ipv6Addr::UNSPECIFIED, port).into()))?;
+        let v6 = unless_absent(Bound::new((Ipv6Addr::UNSPECIFIED, port).into(), offloads))?;
         let Some(any) = v4.as_ref().or(v6.as_ref()) else {
             return Err(io::Error::from(io::ErrorKind::AddrNotAvailable));
         };
@@ -100,6 +135,7 @@ impl UdpTransport {
             v6_first: false,
             local_port,
             mark: 0,
+            offloads,
             counters: SocketCounters::default(),
         })
     }
@@ -116,17 +152,17 @@ impl UdpTransport {
         self.counters
     }
 
-    fn bound_for(&self, address: SocketAddr) -> Option<&Bound> {
+    fn bound_for(&mut self, address: SocketAddr) -> Option<&mut Bound> {
         if address.is_ipv4() {
-            self.v4.as_ref()
+            self.v4.as_mut()
         } else {
-            self.v6.as_ref()
+            self.v6.as_mut()
         }
     }
 }
 
 impl Bound {
-    fn new(address: SocketAddr) -> io::Result<Self> {
+    fn new(address: SocketAddr, offloads: UdpOffloads) -> io::Result<Self> {
         let socket = Socket::new(
             Domain::for_address(address),
             Type::DGRAM,
@@ -137,11 +173,34 @@ impl Bound {
         }
         enlarge_buffers(&socket);
         socket.bind(&address.into())?;
-        let state = UdpSocketState::new((&socket).into())?;
-        allow_fragments(&socket, address);
+        let state = new_state(SockRef::from(&socket), offloads)?;
         let socket = UdpSocket::from_std(socket.into())?;
-        Ok(Self { socket, state })
+        Ok(Self {
+            socket,
+            state,
+            offloads,
+            segment_len_max: if offloads.segmentation { usize::MAX } else { 0 },
+        })
     }
+
+    /// Has the socket begin anew after a call with arguments that the kernel refused.
+    ///
+    /// `quinn-udp` takes any such refusal for a kernel that can neither cut datagrams nor mark
+    /// congestion, for good. Mostly it was a local address that is gone, or a path too narrow.
+    fn renew(&mut self) {
+        match new_state(SockRef::from(&self.socket), self.offloads) {
+            Ok(state) => self.state = state,
+            Err(error) => tracing::debug!(%error, "the socket could not be set up again"),
+        }
+    }
+}
+
+/// Sets a bound socket up for whole batches.
+fn new_state(socket: SockRef<'_>, offloads: UdpOffloads) -> io::Result<UdpSocketState> {
+    let state = UdpSocketState::new((&*socket).into())?;
+    #[cfg(target_os = "linux")]
+    options::set_what_others_leave(&socket, offloads);
+    Ok(state)
 }
 
 /// Takes an IP version that the machine does not have for no error.
@@ -171,17 +230,5 @@ fn enlarge_buffers(socket: &Socket) {
         // Without the right to force it, the system's limit applies: smaller buffers do, too.
         let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_LEN);
         let _ = socket.set_send_buffer_size(SOCKET_BUFFER_LEN);
-    }
-}
-
-/// Lets the outer packet be fragmented, as the kernel's WireGuard does (`quinn-udp` forbids it).
-fn allow_fragments(socket: &Socket, address: SocketAddr) {
-    let allowed = if address.is_ipv4() {
-        sockopt::set_ip_mtu_discover(socket, sockopt::Ipv4PathMtuDiscovery::DONT)
-    } else {
-        sockopt::set_ipv6_mtu_discover(socket, sockopt::Ipv6PathMtuDiscovery::DONT)
-    };
-    if let Err(error) = allowed {
-        tracing::debug!(%error, "outer packets will not be fragmented");
     }
 }

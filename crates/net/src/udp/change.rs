@@ -63,7 +63,7 @@ impl UdpTransport {
         match change.port.filter(|port| *port != self.local_port) {
             None => self.set_mark(mark),
             Some(port) => {
-                let mut other = Self::bind(port)?;
+                let mut other = Self::bind_with(port, self.offloads)?;
                 other.set_mark(mark)?;
                 other.counters = self.counters;
                 *self = other;

@@ -3,46 +3,40 @@
 use std::io;
 
 use quinn_udp::{EcnCodepoint, Transmit, is_msg_size_err};
+use rustix::io::Errno;
 use tokio::io::Interest;
 use wirecraft_ip_packets::Ecn;
 use wirecraft_tunnel::{DatagramRun, Destination};
 
-use super::{Bound, UdpTransport};
+use super::{Bound, SocketCounters, UdpTransport};
 
 impl UdpTransport {
-    /// Sends a run of datagrams, waiting while the socket's buffer is full.
+    /// Sends a run of datagrams with the differentiated services code point `dscp`, waiting while the
+    /// socket's buffer is full.
     ///
     /// What cannot be sent is counted and forgotten: to the protocols above it is a lost packet. Says
     /// whether the local address that was asked for could be sent from.
-    pub(crate) async fn send(&mut self, run: &DatagramRun<'_>) -> LocalAddress {
+    pub(crate) async fn send(&mut self, run: &DatagramRun<'_>, dscp: u8) -> LocalAddress {
         let mut destination = run.destination;
+        let mut counters = self.counters;
         let Some(bound) = self.bound_for(destination.to) else {
             self.counters.send_errors += 1;
             return LocalAddress::Kept;
         };
-        let most = bound.state.max_gso_segments().max(1) * run.segment_len;
-        let (mut failed, mut too_long) = (0, 0);
-        for part in run.bytes.chunks(most) {
-            let whole = transmit(&destination, part, run.segment_len);
-            let Err(error) = bound.send(&whole).await else {
-                continue;
-            };
-            // Segmentation may be what failed, or the local address: each datagram gets a second
-            // chance alone, from an address that the routing table picks.
-            if !is_msg_size_err(&error) {
-                destination.from = None;
-            }
-            for datagram in part.chunks(run.segment_len) {
-                let alone = transmit(&destination, datagram, run.segment_len);
-                match bound.send(&alone).await {
-                    Ok(()) => {}
-                    Err(error) if is_msg_size_err(&error) => too_long += 1,
-                    Err(_) => failed += 1,
-                }
+        if dscp > 0 {
+            destination.from = bound.send_marked(run, dscp, &mut counters).await;
+        } else {
+            let segments = bound.segments_max(run.segment_len);
+            for part in run.bytes.chunks(segments * run.segment_len) {
+                let part = DatagramRun {
+                    destination,
+                    bytes: part,
+                    ..*run
+                };
+                destination.from = bound.send_part(&part, &mut counters).await;
             }
         }
-        self.counters.send_errors += failed;
-        self.counters.too_long += too_long;
+        self.counters = counters;
         if destination.from == run.destination.from {
             LocalAddress::Kept
         } else {
@@ -61,9 +55,113 @@ pub(crate) enum LocalAddress {
 }
 
 impl Bound {
-    async fn send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+    /// How many datagrams of `segment_len` bytes the kernel takes as one.
+    fn segments_max(&self, segment_len: usize) -> usize {
+        if segment_len > self.segment_len_max {
+            return 1;
+        }
+        self.state.max_gso_segments().max(1)
+    }
+
+    /// Sends datagrams that the kernel may take as one; returns the local address that was kept.
+    async fn send_part(
+        &mut self,
+        part: &DatagramRun<'_>,
+        counters: &mut SocketCounters,
+    ) -> Option<std::net::IpAddr> {
+        let mut destination = part.destination;
+        let whole = transmit(&destination, part.bytes, part.segment_len);
+        let Err(error) = self.send(&whole).await else {
+            return destination.from;
+        };
+        // It may be the local address that failed: one of the routing table's choice may do.
+        if destination.from.is_some() && !is_msg_size_err(&error) {
+            destination.from = None;
+            let whole = transmit(&destination, part.bytes, part.segment_len);
+            if self.send(&whole).await.is_ok() {
+                return None;
+            }
+        }
+        // Or it is that they were to be cut: each datagram gets another chance alone.
+        let failed_before = counters.send_errors + counters.too_long;
+        for datagram in part.bytes.chunks(part.segment_len) {
+            let alone = transmit(&destination, datagram, part.segment_len);
+            match self.send(&alone).await {
+                Ok(()) => {}
+                Err(error) if is_msg_size_err(&error) => counters.too_long += 1,
+                Err(_) => counters.send_errors += 1,
+            }
+        }
+        let all_sent = counters.send_errors + counters.too_long == failed_before;
+        if all_sent && part.bytes.len() > part.segment_len {
+            self.cut_no_longer(part.segment_len, &error);
+        }
+        destination.from
+    }
+
+    /// Remembers that the kernel takes datagrams of this length alone, but not to be cut.
+    ///
+    /// A path that is too narrow concerns long ones; a device that cannot do checksums, all.
+    fn cut_no_longer(&mut self, segment_len: usize, error: &io::Error) {
+        let is_device = Errno::from_io_error(error) == Some(Errno::IO);
+        self.segment_len_max = if is_device { 0 } else { segment_len - 1 };
+        tracing::debug!(%error, segment_len, "datagrams of this length are no longer sent as one");
+    }
+
+    async fn send(&mut self, transmit: &Transmit<'_>) -> io::Result<()> {
         let attempt = || self.state.try_send((&self.socket).into(), transmit);
-        self.socket.async_io(Interest::WRITABLE, attempt).await
+        let sent = self.socket.async_io(Interest::WRITABLE, attempt).await;
+        if let Err(error) = &sent
+            && matches!(Errno::from_io_error(error), Some(Errno::INVAL | Errno::IO))
+        {
+            self.renew();
+        }
+        sent
+    }
+
+    /// Sends datagrams one by one, marked; returns the local address that was kept.
+    #[cfg(target_os = "linux")]
+    async fn send_marked(
+        &mut self,
+        run: &DatagramRun<'_>,
+        dscp: u8,
+        counters: &mut SocketCounters,
+    ) -> Option<std::net::IpAddr> {
+        use std::os::fd::AsFd;
+
+        let mut destination = run.destination;
+        for datagram in run.bytes.chunks(run.segment_len) {
+            loop {
+                let attempt = || {
+                    super::send_marked::send_marked(
+                        self.socket.as_fd(),
+                        &destination,
+                        datagram,
+                        dscp,
+                    )
+                };
+                match self.socket.async_io(Interest::WRITABLE, attempt).await {
+                    Ok(()) => break,
+                    Err(_) if destination.from.is_some() => destination.from = None,
+                    Err(_) => {
+                        counters.send_errors += 1;
+                        break;
+                    }
+                }
+            }
+        }
+        destination.from
+    }
+
+    /// Elsewhere datagrams are not marked.
+    #[cfg(not(target_os = "linux"))]
+    async fn send_marked(
+        &mut self,
+        run: &DatagramRun<'_>,
+        _: u8,
+        counters: &mut SocketCounters,
+    ) -> Option<std::net::IpAddr> {
+        self.send_part(run, counters).await
     }
 }
 
@@ -97,8 +195,18 @@ mod tests {
 
     /// Sends a run from `local` and sees all of it arrive.
     async fn send_from(local: Option<IpAddr>, bytes: &[u8], segment_len: usize) -> LocalAddress {
-        let receiver = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
         let mut transport = UdpTransport::bind(0).expect("a free port");
+        send_by(&mut transport, local, bytes, segment_len, 0).await
+    }
+
+    async fn send_by(
+        transport: &mut UdpTransport,
+        local: Option<IpAddr>,
+        bytes: &[u8],
+        segment_len: usize,
+        dscp: u8,
+    ) -> LocalAddress {
+        let receiver = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
         let run = DatagramRun {
             destination: Destination {
                 to: receiver.local_addr().expect("it is bound"),
@@ -109,7 +217,7 @@ mod tests {
             bytes,
             segment_len,
         };
-        let outcome = transport.send(&run).await;
+        let outcome = transport.send(&run, dscp).await;
         assert_eq!(transport.counters(), SocketCounters::default());
         for expected in bytes.chunks(segment_len) {
             let mut buffer = vec![0; segment_len + 1];
@@ -149,5 +257,42 @@ mod tests {
         // Together they are longer than any datagram may be, which the kernel refuses.
         let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(80_000).collect();
         assert_eq!(send_from(None, &bytes, 2000).await, LocalAddress::Kept);
+    }
+
+    #[tokio::test]
+    async fn a_local_address_that_is_gone_leaves_segmentation_on() {
+        let mut transport = UdpTransport::bind(0).expect("a free port");
+        let at_first = transport.v4.as_ref().expect("IPv4").segments_max(5);
+        send_by(&mut transport, Some(NOT_OURS), b"some datagrams", 5, 0).await;
+        let v4 = transport.v4.as_ref().expect("IPv4");
+        assert_eq!(v4.segments_max(5), at_first);
+    }
+
+    #[tokio::test]
+    async fn datagrams_too_long_to_be_cut_leave_segmentation_on_for_shorter_ones() {
+        let mut transport = UdpTransport::bind(0).expect("a free port");
+        let at_first = transport.v4.as_ref().expect("IPv4").segments_max(1000);
+        let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(80_000).collect();
+        send_by(&mut transport, None, &bytes, 2000, 0).await;
+        let v4 = transport.v4.as_ref().expect("IPv4");
+        assert_eq!(
+            (v4.segments_max(1000), v4.segments_max(2000)),
+            (at_first, 1)
+        );
+    }
+
+    #[tokio::test]
+    async fn marked_datagrams_arrive_even_if_the_local_address_is_gone() {
+        let mut transport = UdpTransport::bind(0).expect("a free port");
+        let loopback = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        for (local, outcome) in [
+            (None, LocalAddress::Kept),
+            (loopback, LocalAddress::Kept),
+            (Some(NOT_OURS), LocalAddress::Failed),
+        ] {
+            let bytes = b"some datagrams";
+            let sent = send_by(&mut transport, local, bytes, 14, 0x88 >> 2).await;
+            assert_eq!(sent, outcome, "{local:?}");
+        }
     }
 }
