@@ -7,6 +7,8 @@ mod driver;
 mod entropy;
 mod handle;
 mod inner;
+#[cfg(target_os = "linux")]
+mod tun;
 #[cfg(unix)]
 pub mod uapi;
 mod udp;
@@ -16,6 +18,8 @@ pub use driver::{Driver, DriverConfig};
 pub use entropy::SystemEntropy;
 pub use handle::{DriverGone, DriverHandle};
 pub use inner::{Inner, Packets};
+#[cfg(target_os = "linux")]
+pub use tun::{Tun, TunConfig, TunCounters, TunError, TunOffloads, TunState};
 pub use udp::{
     BindError, SocketChange, SocketChangeError, SocketCounters, UdpOffloads, UdpTransport,
 };

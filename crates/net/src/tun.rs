@@ -1,0 +1,309 @@
+//! A network interface on the inner side: the kernel's packets go through the tunnel.
+//!
+//! Where the kernel has offloads, one read or write moves up to 64 KiB: [`split`] cuts what comes down
+//! into packets where they are sealed, [`coalesce`] puts together what goes up from where it was opened.
+
+mod coalesce;
+mod link_events;
+mod segment;
+mod split;
+mod unreachable;
+mod virtio;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use arrayvec::ArrayVec;
+use rustix::io::Errno;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::watch;
+use tun_rs::{DeviceBuilder, SyncDevice};
+use wirecraft_time::Instant;
+use wirecraft_tunnel::{Arena, SendError};
+
+use crate::inner::{Inner, Packets};
+use coalesce::{BATCH_MAX, Coalescer};
+use link_events::LinkEvents;
+use split::Rest;
+use unreachable::Unreachables;
+use virtio::VIRTIO_HEADER_LEN;
+
+/// The longest read: a virtio header and the longest IP packet, jumbograms left out.
+const READ_LEN_MAX: usize = VIRTIO_HEADER_LEN + 65_535 + 40;
+
+/// Which packets may go to and fro between the kernel and us many as one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TunOffloads {
+    /// TCP segments; without them neither do UDP datagrams, as the kernel has it.
+    pub tcp: bool,
+    /// UDP datagrams on their way up; what the kernel sends down as one is taken apart in any case.
+    pub udp: bool,
+}
+
+impl Default for TunOffloads {
+    /// Whatever the kernel can.
+    fn default() -> Self {
+        Self {
+            tcp: true,
+            udp: true,
+        }
+    }
+}
+
+/// How an interface is to be opened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TunConfig {
+    /// Its name; `%d` in it stands for a number that is free.
+    pub name: String,
+    /// The greatest length of a packet in bytes.
+    pub mtu: u16,
+    /// The offloads that may be used.
+    pub offloads: TunOffloads,
+}
+
+/// Why an interface could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TunError {
+    /// The operating system refused it.
+    #[error("could not open the interface {name}: {source}")]
+    Open {
+        /// The name that was asked for.
+        name: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// What happened on the interface beside what was read and written well.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TunCounters {
+    /// Reads whose headers did not agree with their packet.
+    pub malformed: u64,
+    /// Packets that the kernel did not take; it takes none while the interface is down.
+    pub refused: u64,
+}
+
+/// How an interface is, as far as others than the driver want to know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum TunState {
+    /// It is there.
+    Open {
+        /// The greatest length of a packet in bytes.
+        mtu: usize,
+    },
+    /// Somebody deleted it.
+    Gone,
+}
+
+/// A network interface as the inner side of a tunnel.
+pub struct Tun {
+    device: AsyncFd<SyncDevice>,
+    name: String,
+    state: watch::Sender<TunState>,
+    link_events: Option<LinkEvents>,
+    mtu: usize,
+    /// What was read last, a virtio header in front in any case.
+    read: Box<[u8]>,
+    read_len: usize,
+    /// The bytes of the virtio header if the kernel writes none: they stay zero.
+    header_missing: usize,
+    rest: Rest,
+    coalescer: Coalescer,
+    unreachables: Unreachables,
+    counters: TunCounters,
+}
+
+impl Tun {
+    /// Creates an interface. It goes when this is dropped. Needs a tokio runtime and the right to
+    /// administrate the network.
+    ///
+    /// # Errors
+    /// [`TunError::Open`].
+    pub fn open(config: &TunConfig) -> Result<Self, TunError> {
+        Self::open_device(config).map_err(|source| TunError::Open {
+            name: config.name.clone(),
+            source,
+        })
+    }
+
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe for types that change their descriptor, which this one does not"
+    )]
+    fn open_device(config: &TunConfig) -> io::Result<Self> {
+        let TunOffloads { tcp, udp } = config.offloads;
+        let device = DeviceBuilder::new()
+            .name(&config.name)
+            .mtu(config.mtu)
+            .offload(tcp)
+            .inherit_enable_state()
+            .build_sync()?;
+        device.set_nonblocking(true)?;
+        let (name, mtu) = (device.name()?, usize::from(device.mtu()?));
+        let has_header = device.tcp_gso();
+        let coalescer = Coalescer::new(has_header, has_header && udp && device.udp_gso());
+        let link_events = LinkEvents::open()
+            .inspect_err(|error| tracing::warn!(%error, "changes of the MTU will not be noticed"));
+        Ok(Self {
+            name,
+            state: watch::Sender::new(TunState::Open { mtu }),
+            link_events: link_events.ok(),
+            mtu,
+            read: vec![0; READ_LEN_MAX].into_boxed_slice(),
+            read_len: 0,
+            header_missing: if has_header { 0 } else { VIRTIO_HEADER_LEN },
+            rest: Rest::Nothing,
+            coalescer,
+            unreachables: Unreachables::default(),
+            counters: TunCounters::default(),
+            device: AsyncFd::new(device)?,
+        })
+    }
+}
+
+impl Tun {
+    /// The name of the interface when it was opened.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The greatest length of a packet in bytes.
+    #[must_use]
+    pub fn mtu(&self) -> usize {
+        self.mtu
+    }
+
+    /// What becomes of the interface from here on.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<TunState> {
+        self.state.subscribe()
+    }
+
+    /// What happened on the interface so far.
+    #[must_use]
+    pub fn counters(&self) -> TunCounters {
+        self.counters
+    }
+
+    /// Looks at the interface again if anything about any has changed.
+    fn follow_changes(&mut self, cx: &mut Context<'_>) {
+        let changed = self.link_events.as_ref().map(|events| events.poll(cx));
+        if changed == Some(Poll::Ready(())) {
+            self.look_again();
+        }
+    }
+
+    fn look_again(&mut self) {
+        let device = self.device.get_ref();
+        if device.name().is_err() {
+            self.state.send_replace(TunState::Gone);
+            return;
+        }
+        // An interface that was moved to another namespace keeps its MTU as far as we know.
+        let Ok(mtu) = device.mtu().map(usize::from) else {
+            return;
+        };
+        if mtu != self.mtu {
+            tracing::debug!(mtu, "the MTU was changed");
+            self.mtu = mtu;
+            self.state.send_replace(TunState::Open { mtu });
+        }
+    }
+
+    /// Reads what the kernel has to send: one packet, or many as one.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Ok(mut ready) = ready!(self.device.poll_read_ready(cx)) {
+            match rustix::io::read(self.device.get_ref(), &mut self.read[self.header_missing..]) {
+                Ok(len) => {
+                    self.read_len = self.header_missing + len;
+                    return Poll::Ready(());
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => ready.clear_ready(),
+                Err(error) => {
+                    tracing::debug!(%error, "the interface could not be read");
+                    ready.clear_ready();
+                    drop(ready);
+                    self.look_again();
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Writes packets, at most [`BATCH_MAX`].
+    fn write(&mut self, packets: &[&[u8]]) {
+        let Self {
+            device,
+            header_missing,
+            coalescer,
+            counters,
+            ..
+        } = self;
+        let device = device.get_ref();
+        // Without offloads there is no virtio header: it is the first slice.
+        let skipped = usize::from(*header_missing > 0);
+        counters.refused += coalescer.write_all(packets, |slices| {
+            rustix::io::writev(device, &slices[skipped..])?;
+            Ok(())
+        });
+    }
+}
+
+impl Inner for Tun {
+    fn deliver(&mut self, _: Instant, packets: Packets<'_, '_>) {
+        let mut batch = ArrayVec::<&[u8], BATCH_MAX>::new();
+        for (_, packet) in packets {
+            batch.push(packet);
+            if batch.is_full() {
+                self.write(&batch);
+                batch.clear();
+            }
+        }
+        self.write(&batch);
+    }
+
+    fn poll_packets(&mut self, cx: &mut Context<'_>, _: Instant, arena: &mut Arena) -> Poll<()> {
+        self.follow_changes(cx);
+        arena.set_mtu(self.mtu);
+        loop {
+            if !self.rest.write_into(&self.read[..self.read_len], arena) {
+                // An arena that has no room when it is empty never has.
+                if !arena.is_empty() {
+                    return Poll::Ready(());
+                }
+                self.counters.malformed += 1;
+            }
+            self.rest = Rest::Nothing;
+            if self.poll_read(cx).is_pending() {
+                break;
+            }
+            self.rest = Rest::of(&mut self.read[..self.read_len]).unwrap_or_else(|_malformed| {
+                self.counters.malformed += 1;
+                Rest::Nothing
+            });
+        }
+        if arena.is_empty() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    fn undeliverable(&mut self, now: Instant, packet: &[u8], error: SendError) {
+        tracing::debug!(%error, "packet not sent");
+        if let Some(icmp_error) = self.unreachables.answer(now, packet) {
+            self.write(&[&icmp_error]);
+        }
+    }
+}
