@@ -32,6 +32,7 @@ fn program_explains_itself() {
       ping    Send echo requests through the tunnel and print the replies
       dns     Look a name up through the tunnel
       get     Fetch an address of the web through the tunnel
+      tun     Create a network interface and serve it
       help    Print this message or the help of the given subcommand(s)
 
     Options:

@@ -12,7 +12,7 @@ use wirecraft_tunnel::{
     AeadPath, AllowedIpChange, ConfigureError, DeviceChange, Event, PeerChange, PeerId,
 };
 
-use crate::config::{Config, Endpoint, PeerConfig};
+use crate::config::{Config, Endpoint, InterfaceConfig, PeerConfig};
 use crate::endpoints::{EndpointError, NamedEndpoint, keep_current, look_up_within};
 use crate::events::Events;
 use crate::stack::{Stack, StackConfig};
@@ -147,7 +147,6 @@ impl Tunnel {
         names: Names,
         aead_path: AeadPath,
     ) -> Result<Self, ConnectError> {
-        let began_at = Instant::now();
         let transport = UdpTransport::bind(config.interface.listen_port.unwrap_or(0))?;
         let mtu = usize::from(config.interface.mtu.unwrap_or(DEFAULT_MTU));
         let clock = Clock::new();
@@ -160,38 +159,7 @@ impl Tunnel {
         let Config {
             interface, peers, ..
         } = config;
-        let private_key = interface.private_key.clone();
-        handle
-            .call(move |device, _| device.set_private_key(Some(private_key)))
-            .await?;
-        let mut named = Vec::new();
-        for peer in peers {
-            let endpoint = peer.endpoint.clone();
-            let id = add_peer(&handle, peer).await?;
-            let resolved = match endpoint {
-                None => continue,
-                Some(Endpoint::Address(address)) => Some(address),
-                Some(Endpoint::Name { host, port }) => {
-                    let address = match names {
-                        Names::LookUpLater => None,
-                        Names::LookUpWithin(limit) => {
-                            let left = limit.saturating_sub(began_at.elapsed());
-                            Some(look_up_within(left, &host, port).await?)
-                        }
-                    };
-                    named.push(NamedEndpoint {
-                        peer: id,
-                        host,
-                        port,
-                        is_found: address.is_some(),
-                    });
-                    address
-                }
-            };
-            if let Some(address) = resolved {
-                set_endpoint(&handle, id, address).await?;
-            }
-        }
+        let named = configure(&handle, &interface, peers, names).await?;
         if !named.is_empty() {
             tasks.spawn(keep_current(handle.clone(), handle.events()?, named));
         }
@@ -218,9 +186,52 @@ impl Tunnel {
     }
 }
 
+/// Sets the private key and adds the peers; returns the endpoints that have names.
+pub(crate) async fn configure(
+    handle: &DriverHandle,
+    interface: &InterfaceConfig,
+    peers: Vec<PeerConfig>,
+    names: Names,
+) -> Result<Vec<NamedEndpoint>, ConnectError> {
+    let began_at = Instant::now();
+    let private_key = interface.private_key.clone();
+    handle
+        .call(move |device, _| device.set_private_key(Some(private_key)))
+        .await?;
+    let mut named = Vec::new();
+    for peer in peers {
+        let endpoint = peer.endpoint.clone();
+        let id = add_peer(handle, peer).await?;
+        let resolved = match endpoint {
+            None => continue,
+            Some(Endpoint::Address(address)) => Some(address),
+            Some(Endpoint::Name { host, port }) => {
+                let address = match names {
+                    Names::LookUpLater => None,
+                    Names::LookUpWithin(limit) => {
+                        let left = limit.saturating_sub(began_at.elapsed());
+                        Some(look_up_within(left, &host, port).await?)
+                    }
+                };
+                named.push(NamedEndpoint {
+                    peer: id,
+                    host,
+                    port,
+                    is_found: address.is_some(),
+                });
+                address
+            }
+        };
+        if let Some(address) = resolved {
+            set_endpoint(handle, id, address).await?;
+        }
+    }
+    Ok(named)
+}
+
 /// When endpoint names are looked up.
 #[derive(Clone, Copy)]
-enum Names {
+pub(crate) enum Names {
     /// At once; a name that is not found in time is an error.
     LookUpWithin(Duration),
     /// Beside the running tunnel, until they are found.

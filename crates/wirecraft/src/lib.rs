@@ -12,6 +12,8 @@ mod connect;
 mod endpoints;
 mod events;
 mod icmp;
+#[cfg(target_os = "linux")]
+mod interface;
 mod raw;
 mod round_trips;
 mod scan;
@@ -29,6 +31,8 @@ pub use connect::{ConnectError, ConnectOptions, DEFAULT_MTU};
 pub use endpoints::EndpointError;
 pub use events::Events;
 pub use icmp::{PingOptions, Pinger};
+#[cfg(target_os = "linux")]
+pub use interface::{Interface, InterfaceError, InterfaceOptions, Offloads};
 pub use raw::RawSocket;
 pub use round_trips::{RoundTripSummary, RoundTrips};
 pub use scan::{RunningScan, TunnelScanError};

@@ -8,6 +8,8 @@ mod get;
 mod key_output;
 mod ping;
 mod pubkey;
+#[cfg(target_os = "linux")]
+mod tun;
 
 use clap::Subcommand;
 
@@ -24,6 +26,8 @@ pub(crate) enum Command {
     Ping(ping::Ping),
     Dns(dns::Dns),
     Get(get::Get),
+    #[cfg(target_os = "linux")]
+    Tun(tun::Tun),
 }
 
 impl Command {
@@ -36,8 +40,19 @@ impl Command {
             Self::Ping(command) => block_on(command.run(verbosity)),
             Self::Dns(command) => block_on(command.run(verbosity)),
             Self::Get(command) => block_on(command.run(verbosity)),
+            #[cfg(target_os = "linux")]
+            Self::Tun(command) => block_on_one_thread(command.run(verbosity)),
         }
     }
+}
+
+/// Runs a command whose packets one thread moves: to wake another would cost each more than it takes.
+#[cfg(target_os = "linux")]
+fn block_on_one_thread(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.map_err(Failure::call)?.block_on(command)
 }
 
 /// Runs a command that needs the network.

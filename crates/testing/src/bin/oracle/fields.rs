@@ -75,7 +75,8 @@ impl Fields {
         self.add("ip.proto", packet.protocol().number());
         self.add("ip.flags.df", u8::from(packet.dont_fragment()));
         self.add("ip.flags.mf", u8::from(packet.more_fragments()));
-        self.add("ip.frag_offset", packet.fragment_offset());
+        // The field counts in units of eight bytes.
+        self.add("ip.frag_offset", packet.fragment_offset() / 8);
         self.add("ip.checksum", format!("{:#06x}", packet.checksum()));
     }
 
