@@ -1,5 +1,9 @@
 //! `cargo xtask bench`: the benchmarks of the workspace.
 
+mod daemon;
+mod iperf;
+mod tun;
+
 use crate::steps::{Steps, cargo};
 use crate::workspace::Workspace;
 use anyhow::Result;
@@ -9,6 +13,11 @@ use anyhow::Result;
 /// # Errors
 /// When a benchmark does not build or fails.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    if let Some((task, rest)) = arguments.split_first()
+        && task == "tun"
+    {
+        return tun::run(rest);
+    }
     let workspace = Workspace::load()?;
     let mut bench = cargo(["bench", "--package", "wirecraft-benches"]);
     bench.arg("--").args(arguments);

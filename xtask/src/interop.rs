@@ -6,7 +6,7 @@
 //! it ends, the kernel removes all it made: processes, interfaces, hosts, the private `/run`.
 
 mod cases;
-mod config;
+pub(crate) mod config;
 mod journal;
 pub(crate) mod network;
 mod node;
@@ -146,7 +146,7 @@ fn in_path(program: &str) -> Option<PathBuf> {
 }
 
 /// Runs a short command to its end and answers what it printed.
-fn output_of(command: &mut Command) -> Result<String> {
+pub(crate) fn output_of(command: &mut Command) -> Result<String> {
     let line = crate::steps::command_line(command);
     let output = command
         .output()

@@ -35,6 +35,7 @@ Tasks:
   scale [--quick | --long] an endpoint with ten thousand peers, measured; a thousand if quick,
                            until all have changed their keys if long
   bench [--quick] [FILTER] benchmarks of the workspace
+  bench tun [OPTIONS]      interfaces joined by a tunnel, beside others' (root, Linux)
   simulate [OPTIONS]       devices on a bad simulated network, 20 simulated hours;
                            `cargo xtask simulate --help` lists the options
   oracle [--packets N] [--seed N] [--quick]

@@ -8,13 +8,13 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::{Command, Stdio};
 
 /// The MTU of every tunnel, in bytes.
-pub(super) const MTU: u16 = 1420;
+pub(crate) const MTU: u16 = 1420;
 
 /// A key pair as `wg` writes it.
 #[derive(Clone)]
-pub(super) struct KeyPair {
-    pub(super) private: String,
-    pub(super) public: String,
+pub(crate) struct KeyPair {
+    pub(crate) private: String,
+    pub(crate) public: String,
 }
 
 impl KeyPair {
@@ -22,7 +22,7 @@ impl KeyPair {
     ///
     /// # Errors
     /// When `wg` fails.
-    pub(super) fn generate() -> Result<Self> {
+    pub(crate) fn generate() -> Result<Self> {
         let private = output_of(Command::new("wg").arg("genkey"))?;
         let mut command = Command::new("wg");
         command.arg("pubkey");
@@ -35,7 +35,7 @@ impl KeyPair {
 ///
 /// # Errors
 /// When `wg` fails.
-pub(super) fn preshared_key() -> Result<String> {
+pub(crate) fn preshared_key() -> Result<String> {
     output_of(Command::new("wg").arg("genpsk"))
 }
 
@@ -43,7 +43,7 @@ pub(super) fn preshared_key() -> Result<String> {
 ///
 /// # Errors
 /// When the command fails.
-pub(super) fn filtered(mut command: Command, input: &str) -> Result<String> {
+pub(crate) fn filtered(mut command: Command, input: &str) -> Result<String> {
     let line = command_line(&command);
     let mut child = command
         .stdin(Stdio::piped())
@@ -59,30 +59,30 @@ pub(super) fn filtered(mut command: Command, input: &str) -> Result<String> {
 }
 
 /// One end of a tunnel as both `wg` and `wg-quick` are told of it.
-pub(super) struct Config {
-    pub(super) keys: KeyPair,
-    pub(super) addresses: Addresses,
-    pub(super) listen_port: Option<u16>,
-    pub(super) peers: Vec<Peer>,
+pub(crate) struct Config {
+    pub(crate) keys: KeyPair,
+    pub(crate) addresses: Addresses,
+    pub(crate) listen_port: Option<u16>,
+    pub(crate) peers: Vec<Peer>,
 }
 
 /// A far end; what it may send from are its own two addresses.
-pub(super) struct Peer {
-    pub(super) public_key: String,
-    pub(super) preshared_key: Option<String>,
-    pub(super) endpoint: Option<SocketAddr>,
-    pub(super) addresses: Addresses,
+pub(crate) struct Peer {
+    pub(crate) public_key: String,
+    pub(crate) preshared_key: Option<String>,
+    pub(crate) endpoint: Option<SocketAddr>,
+    pub(crate) addresses: Addresses,
 }
 
 /// The two addresses that a peer has inside the tunnel.
 #[derive(Clone, Copy)]
-pub(super) struct Addresses {
-    pub(super) v4: Ipv4Addr,
-    pub(super) v6: Ipv6Addr,
+pub(crate) struct Addresses {
+    pub(crate) v4: Ipv4Addr,
+    pub(crate) v6: Ipv6Addr,
 }
 
 impl Addresses {
-    pub(super) fn of_peer(number: u8) -> Self {
+    pub(crate) fn of_peer(number: u8) -> Self {
         Self {
             v4: Ipv4Addr::new(10, 99, 0, number),
             v6: Ipv6Addr::new(0xfd99, 0, 0, 0, 0, 0, 0, number.into()),
@@ -92,12 +92,12 @@ impl Addresses {
 
 impl Config {
     /// Text for `wg setconf`.
-    pub(super) fn for_wg(&self) -> String {
+    pub(crate) fn for_wg(&self) -> String {
         self.text("")
     }
 
     /// Text for `wg-quick`, which is what wirecraft reads.
-    pub(super) fn for_wg_quick(&self) -> String {
+    pub(crate) fn for_wg_quick(&self) -> String {
         let Addresses { v4, v6 } = self.addresses;
         self.text(&format!("Address = {v4}/32, {v6}/128\nMTU = {MTU}\n"))
     }
