@@ -152,6 +152,29 @@ fn a_peer_with_our_own_key_is_passed_over_and_the_others_are_added() {
     assert!(world.status(ALICE, BOB).endpoint.is_some());
 }
 
+/// The kernel removes all peers and adds those that are stated, and so forgets endpoints. A session that
+/// is kept is of use only with the place that its packets go to.
+#[test]
+fn replacing_all_peers_keeps_an_endpoint_unless_another_is_stated() {
+    let mut world = World::pair_with_session();
+    let elsewhere = socket("198.51.100.9:9");
+    for (stated, expected) in [(None, address(BOB)), (Some(elsewhere), elsewhere)] {
+        let peer = PeerChange {
+            endpoint: stated,
+            ..full(&world, BOB)
+        };
+        let change = DeviceChange {
+            replace_peers: true,
+            peers: vec![peer],
+            ..DeviceChange::default()
+        };
+        let applied = world.change(ALICE, |device, now| device.apply(now, change));
+        applied.unwrap();
+
+        assert_eq!(world.status(ALICE, BOB).endpoint, Some(expected));
+    }
+}
+
 #[test]
 fn replacing_all_peers_keeps_the_session_of_those_that_stay() {
     let mut world = World::new(3, 1);
