@@ -252,11 +252,15 @@ impl Seen {
         self.judge_attack(phase, &mut add);
         self.judge_flow(&mut add);
         let core = self.cpu_share() * 100.0;
-        add("receiver with its flow, % of a core", Target::None, core);
+        add("receiver in all, % of a core", Target::None, core);
         if !phase.attacks.is_empty() {
             // What an attack costs is judged, not what the flow does that it is beside.
             let more = core - baseline * 100.0;
-            add("of that for the attack, %", Target::AtMost(25.0), more);
+            add(
+                "for the attack alone, % of a core",
+                Target::AtMost(25.0),
+                more,
+            );
         }
         let resident = self.before["resident"].as_f64().context("memory")?;
         let grown = (self.after["peak"].as_f64().context("memory")? - resident) / MIB;
@@ -272,7 +276,7 @@ impl Seen {
         }
         if !phase.attacks.is_empty() {
             let sent: f64 = self.attacked.iter().sum();
-            let arrived = Target::AtLeast(sent * 0.95);
+            let arrived = Target::AtLeast((sent * 0.95).round());
             add("refused, /s", arrived, self.rate(&REFUSALS));
         }
     }
