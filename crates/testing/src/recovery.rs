@@ -34,8 +34,9 @@ const HEARD_INTERVAL_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Acquaintance {
     /// Whether it knows where the receiver is.
     pub(crate) knows_address: bool,
-    /// Whether it has a session to be spoken to in.
-    pub(crate) has_session: bool,
+    /// Whether it understands what the receiver says: in a session, or in a handshake if the receiver
+    /// lost that, and is not shut out by its clock.
+    pub(crate) understands: bool,
 }
 
 /// A flow in a calm.
@@ -171,8 +172,8 @@ impl Watch {
 /// How long it takes at most until the sender of a flow knows where its receiver is; `None` if nothing
 /// says that it ever does.
 ///
-/// A node that moved is found when it speaks: with a persistent keepalive it does, and is understood as
-/// long as the sender has the session. One that stayed is where it was, if the sender knows that.
+/// A node that moved is found when it speaks and is understood: with a persistent keepalive it speaks by
+/// itself. One that stayed is where it was, if the sender knows that.
 fn found_after(
     scenario: &Scenario,
     cycle: &Cycle,
@@ -191,7 +192,7 @@ fn found_after(
     let keepalive = tunnel.keepalive[usize::from(to > from)]?;
     let is_often_enough = cycle.calm.is_lossless() || keepalive <= HEARD_INTERVAL_MAX;
     // The first keepalive may find that a handshake is due, and the next one that it may begin.
-    (acquaintance.has_session && is_often_enough).then_some(keepalive * 2)
+    (acquaintance.understands && is_often_enough).then_some(keepalive * 2)
 }
 
 /// The longest that a flow may take to deliver something on a path that loses nothing, and to a node
@@ -280,7 +281,7 @@ mod tests {
 
     const KNOWN: Acquaintance = Acquaintance {
         knows_address: true,
-        has_session: true,
+        understands: true,
     };
 
     #[test]
@@ -311,7 +312,7 @@ mod tests {
         };
         let [often, seldom] = [5, 25].map(|interval| Some(Duration::from_secs(interval)));
         let forgotten = Acquaintance {
-            has_session: false,
+            understands: false,
             ..KNOWN
         };
 

@@ -227,8 +227,10 @@ impl<'a> World<'a> {
         let is_there = |status: &PeerStatus| status.endpoint == Some(self.nodes[to].address);
         Acquaintance {
             knows_address: status.as_ref().is_some_and(is_there),
-            has_session: status.is_some_and(|status| status.has_session),
+            understands: status.is_some_and(|status| status.has_session) && !is_shut_out,
         }
+        let wall_clock = self.nodes[to].wall_clock(self.now);
+        let is_shut_out = self.observer.is_shut_out(to, from, wall_clock);
     }
 
     fn end(&mut self, cycle: usize) -> Result<(), Violation> {
