@@ -37,7 +37,7 @@ impl Scenario {
         let nodes = attachments(topology, &mut dice);
         let tunnels = tunnels(topology, nodes.len(), &mut dice);
         let flows = flows(&tunnels, &mut dice);
-        Self {
+        let mut scenario = Self {
             seed,
             topology,
             outer_v6: dice.chance(0.25),
@@ -46,7 +46,36 @@ impl Scenario {
             nodes,
             tunnels,
             flows,
+        };
+        if dice.chance(DEEP_REORDERING) {
+            reorder_deeply(&mut scenario, &mut dice);
         }
+        scenario
+    }
+}
+
+/// How many scenarios have what overtakes a datagram by more than the replay window is long.
+const DEEP_REORDERING: f64 = 0.08;
+
+/// Packets of a burst: more than the replay window is long.
+const BURST_LEN_MAX: usize = 12_000;
+
+/// Has the first flow send long bursts, over paths that hold back some datagrams for long and lose few:
+/// one without the other overtakes nothing by much.
+fn reorder_deeply(scenario: &mut Scenario, dice: &mut Dice) {
+    let Some(flow) = scenario.flows.first_mut() else {
+        return;
+    };
+    let every = dice.magnitude(seconds(60), seconds(600));
+    flow.pattern = Pattern::Bursts(every, BURST_LEN_MAX);
+    for path in scenario.cycles.iter_mut().flat_map(|it| &mut it.rough) {
+        path.loss = Loss::Uniform(dice.fraction(0.0, 0.1));
+        path.corrupt = 0.0;
+        path.mtu = 1500;
+        path.reorder = Reorder {
+            probability: dice.fraction(0.0005, 0.01),
+            depth: 10_000,
+        };
     }
 }
 
@@ -117,7 +146,7 @@ fn pattern(dice: &mut Dice) -> Pattern {
         }
         17 => {
             let every = dice.magnitude(seconds(1800), seconds(7200));
-            Pattern::Bursts(every, 12_000)
+            Pattern::Bursts(every, BURST_LEN_MAX)
         }
         _ => Pattern::Rare(dice.magnitude(seconds(60), seconds(900))),
     }

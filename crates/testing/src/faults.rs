@@ -99,6 +99,10 @@ impl World<'_> {
         }
         self.observer.restarted(node);
         self.tally.readded += 1;
+        // The greatest timestamp is forgotten as well: what was taken before may be taken again.
+        for recorded in self.recorded.iter_mut().filter(|it| it.node == node) {
+            recorded.is_spent = false;
+        }
         machine.configure(self.now, self.scenario, &self.secrets);
         self.conclude(node, 0)
     }
@@ -154,6 +158,7 @@ impl World<'_> {
             flight.to = self.nodes[node].address;
             if spoofed {
                 flight.from = attacker(self.scenario.outer_v6);
+                self.tally.replayed_handshakes += u64::from(is_handshake(&flight));
             }
             self.tally.replays += 1;
             self.arrives(flight);
@@ -162,11 +167,8 @@ impl World<'_> {
 
     /// A handshake message arrives so often at once that the device is under load.
     fn flood(&mut self, node: usize, count: usize) {
-        let is_handshake = |recorded: &&Recorded| {
-            recorded.node == node
-                && matches!(recorded.flight.bytes.len(), INITIATION_LEN | RESPONSE_LEN)
-        };
-        let last = self.recorded.iter().rev().find(is_handshake);
+        let fits = |recorded: &&Recorded| recorded.node == node && is_handshake(&recorded.flight);
+        let last = self.recorded.iter().rev().find(fits);
         let Some(mut flight) = last.map(|recorded| recorded.flight.clone()) else {
             return;
         };
@@ -176,6 +178,10 @@ impl World<'_> {
             self.arrives(flight.clone());
         }
     }
+}
+
+fn is_handshake(flight: &Flight) -> bool {
+    matches!(flight.bytes.len(), INITIATION_LEN | RESPONSE_LEN)
 }
 
 fn attacker(v6: bool) -> std::net::SocketAddr {

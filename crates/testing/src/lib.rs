@@ -7,6 +7,7 @@ mod dice;
 mod draw;
 mod faults;
 mod link;
+mod intake;
 mod node;
 mod observer;
 mod packets;

@@ -115,6 +115,8 @@ pub(crate) struct Flight {
     pub(crate) from: SocketAddr,
     pub(crate) to: SocketAddr,
     pub(crate) bytes: Vec<u8>,
+    /// Whether bits of it flipped on the way.
+    pub(crate) is_corrupt: bool,
 }
 
 impl Flight {
@@ -162,6 +164,7 @@ impl Link {
         }
         if dice.chance(quality.corrupt) {
             corrupt(&mut flight.bytes, dice);
+            flight.is_corrupt = true;
         }
         self.passed += 1;
         if dice.chance(quality.reorder.probability) {
@@ -225,6 +228,7 @@ mod tests {
             from: "192.0.2.1:1".parse().unwrap(),
             to: "192.0.2.2:1".parse().unwrap(),
             bytes: vec![0; len],
+            is_corrupt: false,
         }
     }
 

@@ -4,12 +4,14 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{KEEPALIVE_TIMEOUT, REKEY_TIMEOUT, REKEY_TIMEOUT_JITTER_MAX};
+use wirecraft_tunnel::{
+    KEEPALIVE_TIMEOUT, REKEY_TIMEOUT, REKEY_TIMEOUT_JITTER_MAX, REPLAY_WINDOW_LEN,
+};
 
 use crate::link::Loss;
 use crate::observer::Violation;
 use crate::payload::Label;
-use crate::scenario::{Attachment, Cycle, Fault, FaultKind, Flow, Scenario};
+use crate::scenario::{Attachment, Cycle, Fault, FaultKind, Flow, Pattern, Scenario};
 use crate::tally::Tally;
 
 /// The time in which a flow is to deliver something after trouble.
@@ -47,6 +49,8 @@ pub(crate) struct Watch {
     calm_began_at: Duration,
     calm_ends_at: Duration,
     is_lossless: bool,
+    /// Whether every packet of a flow that has settled has to arrive.
+    misses_none: bool,
     loses_30_percent: bool,
     /// The longest that it may take on a lossless path.
     most: Duration,
@@ -74,6 +78,7 @@ impl Watch {
             calm_began_at: cycle.heals,
             calm_ends_at: cycle.ends,
             is_lossless: cycle.calm.is_lossless(),
+            misses_none: cycle.calm.is_lossless() && is_within_window(scenario, cycle, flow),
             loses_30_percent: cycle.calm.loss == Loss::Uniform(0.3),
             most: recovery_time(scenario, cycle, interval) + found_after.unwrap_or_default(),
             first_offered_at: None,
@@ -93,7 +98,7 @@ impl Watch {
         }
         let is_settled = |at: Instant| now >= at + SETTLES_WITHIN;
         let arrives_in_time = label.offered_at + ARRIVES_WITHIN <= self.calm_ends_at;
-        if self.is_lossless && arrives_in_time && self.delivered_at.is_some_and(is_settled) {
+        if self.misses_none && arrives_in_time && self.delivered_at.is_some_and(is_settled) {
             let packet = (label.is_answer, label.number);
             self.awaited.insert(packet, label.offered_at);
         }
@@ -169,6 +174,19 @@ impl Watch {
     }
 }
 
+/// Whether no packet of a flow can be overtaken by more than the replay window is long: jitter puts a
+/// burst, and what else goes through its tunnel, into any order.
+fn is_within_window(scenario: &Scenario, cycle: &Cycle, flow: usize) -> bool {
+    let ends = |flow: &Flow| [flow.from.min(flow.to), flow.from.max(flow.to)];
+    let tunnel = ends(&scenario.flows[flow]);
+    let is_long = |flow: &Flow| match flow.pattern {
+        Pattern::Bursts(_, count) => count as u64 > REPLAY_WINDOW_LEN,
+        Pattern::PingPong(_) | Pattern::OneWay(_) | Pattern::Rare(_) => false,
+    };
+    let mut flows = scenario.flows.iter();
+    cycle.calm.jitter.is_zero() || !flows.any(|flow| ends(flow) == tunnel && is_long(flow))
+}
+
 /// How long it takes at most until the sender of a flow knows where its receiver is; `None` if nothing
 /// says that it ever does.
 ///
@@ -213,7 +231,7 @@ fn recovery_time(scenario: &Scenario, cycle: &Cycle, interval: Duration) -> Dura
 mod tests {
     use super::*;
     use crate::link::Quality;
-    use crate::scenario::{Pattern, Topology, TunnelPlan};
+    use crate::scenario::{Topology, TunnelPlan};
     use crate::tally::Reconnections;
 
     const INTERVAL: Duration = Duration::from_secs(1);
@@ -397,5 +415,26 @@ mod tests {
             Err(Violation::Vanished { number: 130, .. })
         ));
         assert_eq!(vanishing(lossy()), Ok(()));
+    }
+
+    #[test]
+    fn beside_a_burst_longer_than_the_replay_window_jitter_may_make_packets_too_late() {
+        let misses_none = |count, jitter| {
+            let calm = Quality {
+                jitter,
+                ..Quality::CLEAN
+            };
+            let mut scenario = scenario(Attachment::Fixed, INTERVAL, calm);
+            scenario.flows.push(Flow {
+                from: 1,
+                to: 0,
+                pattern: Pattern::Bursts(INTERVAL, count),
+            });
+            begin(&scenario, KNOWN).misses_none
+        };
+        let jitter = Duration::from_millis(5);
+        assert!(misses_none(12_000, Duration::ZERO));
+        assert!(misses_none(8_000, jitter));
+        assert!(!misses_none(12_000, jitter));
     }
 }

@@ -35,6 +35,8 @@ pub struct Tally {
     pub partitions: u64,
     /// Datagrams that an attacker repeated.
     pub replays: u64,
+    /// Handshake messages among them that came from the attacker's own address.
+    pub replayed_handshakes: u64,
     /// Cookie replies.
     pub cookie_replies: u64,
     /// Flows after trouble, in calms of all sorts.
@@ -45,6 +47,8 @@ pub struct Tally {
     pub shut_out: u64,
     /// The longest that a flow took on a clean path.
     pub slowest_on_clean_path: Duration,
+    /// The most counters by which a datagram was overtaken by others of its keypair.
+    pub deepest_overtaking: u64,
 }
 
 /// How flows came back after trouble.
@@ -92,6 +96,7 @@ impl Tally {
     pub fn add(&mut self, other: &Self) {
         self.simulated += other.simulated;
         self.slowest_on_clean_path = self.slowest_on_clean_path.max(other.slowest_on_clean_path);
+        self.deepest_overtaking = self.deepest_overtaking.max(other.deepest_overtaking);
         for (count, more) in self
             .counts_mut()
             .into_iter()
@@ -101,7 +106,7 @@ impl Tally {
         }
     }
 
-    fn counts_mut(&mut self) -> [&mut u64; 19] {
+    fn counts_mut(&mut self) -> [&mut u64; 20] {
         [
             &mut self.runs,
             &mut self.datagrams_sent,
@@ -116,6 +121,7 @@ impl Tally {
             &mut self.rebinds,
             &mut self.partitions,
             &mut self.replays,
+            &mut self.replayed_handshakes,
             &mut self.cookie_replies,
             &mut self.reconnections.in_time,
             &mut self.reconnections.late,
@@ -160,6 +166,8 @@ impl fmt::Display for Tally {
             ("rebinds", self.rebinds),
             ("partitions", self.partitions),
             ("replays", self.replays),
+            ("of handshakes", self.replayed_handshakes),
+            ("overtaken by", self.deepest_overtaking),
         ] {
             writeln!(f, "{name:<16} {count:>12}")?;
         }

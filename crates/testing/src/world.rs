@@ -5,16 +5,14 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Datagram, DeadlineReason, Destination, Event, PeerStatus};
+use wirecraft_tunnel::{DeadlineReason, Destination, Event, PeerStatus};
 use wirecraft_wire_format::COOKIE_REPLY_LEN;
 
 use crate::agenda::Agenda;
 use crate::dice::{Dice, Purpose};
-use crate::faults::RECORDED_MAX;
-use crate::link::{Fate, Flight, HeldKey, Link};
+use crate::link::{Fate, Flight, HeldKey, Link, Quality};
 use crate::node::{Node, Secrets, State};
 use crate::observer::{Observer, Violation};
-use crate::payload::Label;
 use crate::recovery::{Acquaintance, Watch};
 use crate::scenario::{Cut, Scenario};
 use crate::tally::Tally;
@@ -29,6 +27,8 @@ const INSPECTION_INTERVAL: Duration = Duration::from_secs(10);
 /// Something that is going to happen.
 pub(crate) enum Happening {
     Arrives(Flight),
+    /// A datagram arrives that was held back.
+    Overtaken(Flight),
     Released(usize, usize, HeldKey),
     /// A node looks at what arrived.
     Looks(usize),
@@ -89,12 +89,14 @@ pub(crate) struct World<'a> {
     pub(crate) has_attacker: bool,
     /// The next number of a packet, by origin and destination.
     pub(crate) numbers: HashMap<(usize, usize), u64>,
+    /// The newest counter that was taken for genuine, by node and receiver index.
+    pub(crate) newest_counters: HashMap<(usize, u32), u64>,
     pub(crate) watches: Vec<Option<Watch>>,
     pub(crate) cycle: usize,
     pub(crate) is_calm: bool,
     pub(crate) fingerprint: u64,
     links: BTreeMap<(usize, usize), Link>,
-    recorder: Option<&'a mut Recorder>,
+    pub(crate) recorder: Option<&'a mut Recorder>,
     is_over: bool,
 }
 
@@ -124,6 +126,7 @@ impl<'a> World<'a> {
             recorded: VecDeque::new(),
             has_attacker: scenario.has_attacker(),
             numbers: HashMap::new(),
+            newest_counters: HashMap::new(),
             watches: scenario.flows.iter().map(|_| None).collect(),
             cycle: 0,
             is_calm: false,
@@ -179,10 +182,11 @@ impl<'a> World<'a> {
     fn happens(&mut self, happening: Happening) -> Result<(), Violation> {
         match happening {
             Happening::Arrives(flight) => self.arrives(flight),
+            Happening::Overtaken(flight) => self.arrives_overtaken(flight),
             Happening::Released(from, to, key) => {
                 let link = self.links.entry((from, to)).or_default();
                 if let Some(flight) = link.release(key) {
-                    self.arrives(flight);
+                    self.arrives_overtaken(flight);
                 }
             }
             Happening::Looks(node) => self.look(node)?,
@@ -207,7 +211,7 @@ impl<'a> World<'a> {
         // its endpoint back, and an answer would be lost on a clean path.
         for link in self.links.values_mut() {
             while let Some(flight) = link.pop_held() {
-                self.agenda.push(self.now, Happening::Arrives(flight));
+                self.agenda.push(self.now, Happening::Overtaken(flight));
             }
         }
         for flow in 0..self.scenario.flows.len() {
@@ -225,12 +229,12 @@ impl<'a> World<'a> {
     fn acquaintance(&self, from: usize, to: usize) -> Acquaintance {
         let status = self.nodes[from].status_of(self.now, &self.secrets.public[to]);
         let is_there = |status: &PeerStatus| status.endpoint == Some(self.nodes[to].address);
+        let wall_clock = self.nodes[to].wall_clock(self.now);
+        let is_shut_out = self.observer.is_shut_out(to, from, wall_clock);
         Acquaintance {
             knows_address: status.as_ref().is_some_and(is_there),
             understands: status.is_some_and(|status| status.has_session) && !is_shut_out,
         }
-        let wall_clock = self.nodes[to].wall_clock(self.now);
-        let is_shut_out = self.observer.is_shut_out(to, from, wall_clock);
     }
 
     fn end(&mut self, cycle: usize) -> Result<(), Violation> {
@@ -270,6 +274,7 @@ impl<'a> World<'a> {
             from: self.nodes[node].address,
             to: destination.to,
             bytes,
+            is_corrupt: false,
         };
         self.digest(node, &flight.bytes);
         let pinned = destination.from;
@@ -293,13 +298,17 @@ impl<'a> World<'a> {
         if self.cut_off[from][0] > 0 || self.cut_off[to][1] > 0 {
             return Fate::Lost("partition");
         }
-        let cycle = &self.scenario.cycles[self.cycle];
-        let quality = match self.is_calm {
-            true => &cycle.calm,
-            false => &cycle.rough[usize::from(from > to)],
-        };
+        let quality = self.quality(from, to);
         let link = self.links.entry((from, to)).or_default();
-        link.carry(quality, flight, &mut self.network)
+        link.carry(&quality, flight, &mut self.network)
+    }
+
+    fn quality(&self, from: usize, to: usize) -> Quality {
+        let cycle = &self.scenario.cycles[self.cycle];
+        match self.is_calm {
+            true => cycle.calm,
+            false => cycle.rough[usize::from(from > to)],
+        }
     }
 
     fn meet(&mut self, from: usize, to: usize, flight: Flight, fate: Fate) {
@@ -327,9 +336,12 @@ impl<'a> World<'a> {
                     .push(self.now + first, Happening::Arrives(flight));
             }
         }
+        let Quality { delay, jitter, .. } = self.quality(from, to);
         let link = self.links.entry((from, to)).or_default();
         while let Some(flight) = link.pop_overtaken() {
-            self.agenda.push(self.now, Happening::Arrives(flight));
+            // Those that overtook it are under way as well: it comes after the last of them.
+            let at = self.now + delay + jitter;
+            self.agenda.push(at, Happening::Overtaken(flight));
         }
     }
 
@@ -353,63 +365,6 @@ impl<'a> World<'a> {
 
     fn latency(&mut self) -> Duration {
         self.network.duration(Duration::ZERO, self.scenario.latency)
-    }
-
-    /// A node takes in what arrived, in one batch.
-    fn look(&mut self, node: usize) -> Result<(), Violation> {
-        let mut flights = core::mem::take(&mut self.nodes[node].inbox);
-        if flights.is_empty() || self.nodes[node].state != State::Awake {
-            return Ok(());
-        }
-        let clock = self.nodes[node].read_clocks(self.now);
-        self.record(node, &flights);
-        let first_recorded = self
-            .recorded
-            .len()
-            .saturating_sub(flights.len().min(RECORDED_MAX));
-        let local = self.nodes[node].local;
-        let mut datagrams: Vec<Datagram<'_>> = flights
-            .iter_mut()
-            .map(|flight| {
-                let mut datagram = Datagram::new(flight.from, &mut flight.bytes);
-                datagram.local = Some(local);
-                datagram
-            })
-            .collect();
-        let device = &mut self.nodes[node].device;
-        device.receive_batch(clock, &mut datagrams);
-        device.process_handshakes(clock, usize::MAX);
-        let received = datagrams.len();
-        let mut answers = Vec::new();
-        for (number, mut datagram) in datagrams.into_iter().enumerate() {
-            if let Some((peer, packet)) = datagram.packet() {
-                if let Some(recorded) = self.recorded.get_mut(first_recorded + number) {
-                    recorded.is_spent = true;
-                }
-                let claimed = self.nodes[node].node_of(peer, &self.secrets);
-                let label = self.observer.packet_delivered(node, claimed, packet)?;
-                self.delivered(node, &label, packet)?;
-                answers.extend(self.answer_to(&label));
-            }
-        }
-        self.conclude(node, received)?;
-        if !answers.is_empty() {
-            self.send(node, &answers)?;
-        }
-        Ok(())
-    }
-
-    fn delivered(&mut self, node: usize, label: &Label, packet: &[u8]) -> Result<(), Violation> {
-        self.tally.packets_delivered += 1;
-        self.digest(node, packet);
-        if let Some(recorder) = &mut self.recorder {
-            let now = self.now.since_origin();
-            recorder.inner(now, node, packet, &format!("{label:?}"));
-        }
-        match self.watches.get_mut(label.flow) {
-            Some(Some(watch)) => watch.delivered(self.now, label, &mut self.tally),
-            _ => Ok(()),
-        }
     }
 
     fn wake(&mut self, node: usize) -> Result<(), Violation> {
@@ -511,7 +466,7 @@ impl<'a> World<'a> {
 
     /// Takes the time, the node and the end of what it sent or got into the fingerprint: the end of a
     /// datagram is a tag, which depends on all of it.
-    fn digest(&mut self, node: usize, bytes: &[u8]) {
+    pub(crate) fn digest(&mut self, node: usize, bytes: &[u8]) {
         const PRIME: u64 = 0x0000_0100_0000_01b3;
         let end = bytes.last_chunk().map_or(0, |end| u64::from_le_bytes(*end));
         let now = self.now.since_origin();
