@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use wirecraft_testing::{Campaign, Goal, Recorder, Scenario, simulate};
+use wirecraft_testing::{Campaign, Failure, Goal, Recorder, Report, Scenario, Violation, simulate};
+use wirecraft_tunnel::REPLAY_WINDOW_LEN;
 
 const SIMULATED_IN_CI: Duration = Duration::from_secs(20 * 3600);
 
@@ -21,13 +22,10 @@ fn what_must_always_hold_holds_for_twenty_simulated_hours() {
         jobs: 2,
     };
     let report = campaign.run(|_| true);
-    assert!(
-        report.is_good(),
-        "{:?} {:?}\n{}",
-        report.failures,
-        report.late,
-        report.tally
-    );
+    let mut said = Vec::new();
+    report.explain(&mut said, &std::env::temp_dir()).unwrap();
+    let said = String::from_utf8(said).unwrap();
+    assert!(report.is_good(), "{}\n{said}", report.tally);
     let tally = &report.tally;
     assert!(tally.simulated >= SIMULATED_IN_CI);
     for (what, count) in [
@@ -40,11 +38,49 @@ fn what_must_always_hold_holds_for_twenty_simulated_hours() {
         ("rebinds", tally.rebinds),
         ("partitions", tally.partitions),
         ("replays", tally.replays),
+        ("replayed handshakes", tally.replayed_handshakes),
+        ("cookie replies", tally.cookie_replies),
+        ("peers readded", tally.readded),
         ("reconnected", tally.reconnections.in_time),
         ("reconnected at 30 % loss", tally.at_30_percent.in_time),
     ] {
         assert!(count > 10, "{what}: {count}");
     }
+    let overtaken_by = tally.deepest_overtaking;
+    assert!(overtaken_by > REPLAY_WINDOW_LEN, "by {overtaken_by}");
+}
+
+#[test]
+fn a_failed_run_is_explained_by_its_trace_and_the_command_that_has_it_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let failure = |seed| Failure {
+        seed,
+        violation: Violation::SentToStranger { from: 0 },
+    };
+    let mut seeds: Vec<u64> = (0..50).collect();
+    seeds.sort_by_key(|seed| Scenario::draw(*seed).lasts());
+    let short = &seeds[..4];
+    let report = Report {
+        failures: short.iter().copied().map(failure).collect(),
+        late: vec![800],
+        ..Report::default()
+    };
+    let mut said = Vec::new();
+
+    report.explain(&mut said, directory.path()).unwrap();
+
+    let said = String::from_utf8(said).unwrap();
+    for seed in short {
+        let command = format!("cargo xtask simulate --seed {seed}");
+        assert!(said.contains(&command), "{said}");
+    }
+    assert!(said.contains("60 s are in seeds [800]"), "{said}");
+    assert!(
+        said.contains("sent to an address that is no node's"),
+        "{said}"
+    );
+    let traces = std::fs::read_dir(directory.path()).unwrap();
+    assert_eq!(traces.count(), 3, "of the first few");
 }
 
 #[test]

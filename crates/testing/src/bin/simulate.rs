@@ -8,14 +8,12 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use wirecraft_testing::{Campaign, Goal, Outcome, Recorder, Report, Scenario, simulate};
+use wirecraft_testing::{Campaign, Goal, Report, Scenario, simulate};
 
 const USAGE: &str = "\
 Usage: cargo xtask simulate [OPTIONS]
@@ -105,7 +103,11 @@ fn run_one(seed: u64, trace: Option<&Path>) -> Result<bool> {
     let scenario = Scenario::draw(seed);
     print!("{scenario}");
     let outcome = match trace {
-        Some(path) => record(&scenario, path)?,
+        Some(path) => {
+            let recorded = scenario.record(path);
+            println!("trace            {}", path.display());
+            recorded.with_context(|| format!("writing {}", path.display()))?
+        }
         None => simulate(&scenario, None),
     };
     println!("{}", outcome.tally);
@@ -115,18 +117,6 @@ fn run_one(seed: u64, trace: Option<&Path>) -> Result<bool> {
     };
     println!("VIOLATION        {violation}");
     Ok(false)
-}
-
-/// Runs a scenario and writes its trace.
-fn record(scenario: &Scenario, path: &Path) -> Result<Outcome> {
-    let writing = || format!("writing {}", path.display());
-    let file = File::create(path).with_context(writing)?;
-    let output = Box::new(BufWriter::new(file));
-    let mut recorder = Recorder::new(output, scenario.nodes.len()).with_context(writing)?;
-    let outcome = simulate(scenario, Some(&mut recorder));
-    recorder.finish().with_context(writing)?;
-    println!("trace            {}", path.display());
-    Ok(outcome)
 }
 
 #[expect(
@@ -166,7 +156,8 @@ fn run_many(options: &Options) -> Result<bool> {
     println!("{}", report.tally);
     println!("violations       {:>12}", report.failures.len());
     print_speed(&report, began_at.elapsed());
-    explain_failures(&report)?;
+    let explained = report.explain(&mut std::io::stdout(), &std::env::temp_dir());
+    explained.context("writing traces")?;
     Ok(report.is_good())
 }
 
@@ -192,25 +183,4 @@ fn processor_minutes() -> Option<f64> {
     let user: f64 = fields.next()?.parse().ok()?;
     let system: f64 = fields.next()?.parse().ok()?;
     Some((user + system) / TICKS_PER_SECOND / 60.0)
-}
-
-/// Says of each failed run how it can be had once more, and writes the trace of the first few.
-fn explain_failures(report: &Report) -> Result<()> {
-    const TRACES_MAX: usize = 3;
-    if !report.late.is_empty() {
-        let few: Vec<u64> = report.late.iter().copied().take(20).collect();
-        println!("flows that took longer than 60 s are in seeds {few:?}");
-    }
-    for (number, failure) in report.failures.iter().enumerate() {
-        let seed = failure.seed;
-        println!("\nseed {seed} VIOLATION {}", failure.violation);
-        println!("again with: cargo xtask simulate --seed {seed}");
-        if number < TRACES_MAX {
-            let scenario = Scenario::draw(seed);
-            print!("{scenario}");
-            let path = std::env::temp_dir().join(format!("wirecraft-seed-{seed}.pcapng"));
-            record(&scenario, &path)?;
-        }
-    }
-    Ok(())
 }
