@@ -6,6 +6,7 @@ use wirecraft_net::{
     Clock, Driver, DriverConfig, DriverGone, DriverHandle, Tun, TunConfig, TunError, TunOffloads,
     TunState, UdpTransport,
 };
+use wirecraft_tunnel::AeadPath;
 
 use crate::config::Config;
 use crate::connect::{ConnectError, DEFAULT_MTU, Names, configure};
@@ -22,6 +23,8 @@ pub struct InterfaceOptions {
     pub mtu: Option<u16>,
     /// What may be left to the kernel.
     pub offloads: Offloads,
+    /// What encrypts batches of packets, or the nearest to it that the processor has.
+    pub aead_path: AeadPath,
 }
 
 impl InterfaceOptions {
@@ -32,6 +35,7 @@ impl InterfaceOptions {
             name: name.into(),
             mtu: None,
             offloads: Offloads::default(),
+            aead_path: AeadPath::detect(),
         }
     }
 }
@@ -101,7 +105,11 @@ impl Interface {
         let (name, state, mtu) = (tun.name().to_owned(), tun.watch(), tun.mtu());
         let port = interface.listen_port.unwrap_or(0);
         let transport = UdpTransport::bind(port).map_err(ConnectError::Bind)?;
-        let (driver, handle) = Driver::new(DriverConfig { mtu }, Clock::new(), transport, tun);
+        let driver_config = DriverConfig {
+            mtu,
+            aead_path: options.aead_path,
+        };
+        let (driver, handle) = Driver::new(driver_config, Clock::new(), transport, tun);
         let mut tasks = JoinSet::new();
         tasks.spawn(driver.run());
         let named = configure(&handle, &interface, peers, Names::LookUpLater).await?;

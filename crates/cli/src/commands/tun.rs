@@ -8,6 +8,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use wirecraft::{Config, Interface, InterfaceOptions, Offloads};
 
+use crate::aead::connect_options;
 use crate::arguments::Verbosity;
 use crate::failure::Failure;
 use crate::output;
@@ -72,6 +73,7 @@ impl Tun {
         let mut options = InterfaceOptions::new(self.interface);
         options.mtu = self.mtu;
         options.offloads = self.no_offload.0;
+        options.aead_path = connect_options()?.aead_path;
         let mut interface = Interface::up(config, options)
             .await
             .map_err(Failure::call)?;

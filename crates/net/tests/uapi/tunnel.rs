@@ -11,9 +11,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use wirecraft_net::uapi::{Server, Socket};
-use wirecraft_net::{Clock, Driver, DriverConfig, DriverHandle, Inner, UdpTransport};
+use wirecraft_net::{Clock, Driver, DriverConfig, DriverHandle, Inner, Packets, UdpTransport};
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Arena, PeerId, SendError};
+use wirecraft_tunnel::{Arena, SendError};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -25,7 +25,7 @@ pub(crate) async fn in_time<T>(future: impl Future<Output = T>) -> T {
 struct Silent;
 
 impl Inner for Silent {
-    fn deliver(&mut self, _: Instant, _: PeerId, _: &[u8]) {}
+    fn deliver(&mut self, _: Instant, _: Packets<'_, '_>) {}
 
     fn poll_packets(&mut self, _: &mut Context<'_>, _: Instant, _: &mut Arena) -> Poll<()> {
         Poll::Pending
