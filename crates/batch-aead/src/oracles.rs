@@ -314,17 +314,21 @@ fn message_without_a_tag_is_too_short_and_its_neighbours_open() {
 }
 
 #[test]
-fn message_without_room_for_a_tag_is_not_sealed() {
+fn batch_with_a_message_without_room_for_a_tag_is_not_sealed() {
     for path in available_paths() {
-        let sealing = std::panic::catch_unwind(|| {
-            let mut message = [0; 15];
-            let mut batch = [Seal {
-                nonce: [0; 12],
-                message: &mut message,
-            }];
-            Key::with_path(&[0; 32], path).seal_batch(&mut batch);
-        });
-        assert!(sealing.is_err(), "{path}");
+        for len in 0..16 {
+            let sealing = std::panic::catch_unwind(|| {
+                let mut messages = vec![vec![0; 80]; 18];
+                messages[3].truncate(len);
+                let seals = messages.iter_mut().map(|message| Seal {
+                    nonce: [0; 12],
+                    message,
+                });
+                let key = Key::with_path_always(&[0; 32], path);
+                key.seal_batch(&mut seals.collect::<Vec<_>>());
+            });
+            assert!(sealing.is_err(), "{path} {len}");
+        }
     }
 }
 
