@@ -26,6 +26,8 @@ mod avx2;
 mod avx512;
 mod chunk;
 mod streams;
+#[cfg(test)]
+mod tag_edges;
 mod worth;
 
 pub(crate) use avx2::Avx2;
