@@ -85,6 +85,9 @@ impl Key {
     }
 
     /// Encrypts `text` in place and writes the tag over it and `aad` to `tag`.
+    ///
+    /// # Panics
+    /// If `text` has 256 GiB.
     #[inline]
     pub fn seal(&self, nonce: &Nonce, aad: &[u8], text: &mut [u8], tag: &mut [u8; TAG_LEN]) {
         self.single.seal(nonce, aad, text, tag);
@@ -110,7 +113,7 @@ impl Key {
     /// Encrypts many packets in place, without associated data, and writes the tag behind each.
     ///
     /// # Panics
-    /// If a message is shorter than a tag.
+    /// If a message is shorter than a tag or has 256 GiB. Messages before it may be sealed then.
     #[inline]
     pub fn seal_batch<M: Message>(&self, batch: &mut [M]) {
         #[cfg(all(feature = "batch", target_arch = "x86_64"))]
@@ -147,7 +150,10 @@ impl Key {
     /// Checks the tags of many packets without associated data, decrypts those in place whose tag is
     /// right, and tells each its own result.
     ///
-    /// A message that does not open holds what it held before, or nothing but zeros: never plaintext.
+    /// A message that does not open holds what it held before, or zeros before its tag: never plaintext.
+    ///
+    /// # Panics
+    /// If a message has 256 GiB.
     #[inline]
     pub fn open_batch<R: Received>(&self, batch: &mut [R]) {
         #[cfg(all(feature = "batch", target_arch = "x86_64"))]
