@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
+#![cfg_attr(not(feature = "batch"), forbid(unsafe_code))]
 
 #[cfg(any(test, feature = "batch"))]
 extern crate std;

@@ -254,8 +254,8 @@ fn bit_128(lanes: &Lanes<'_>, v: usize, step: usize) -> __m512i {
         return _mm512_set1_epi64(BIT_128);
     }
     let left = i64::try_from(left).expect("it is less than a length");
-    let steps = lanes.steps[v * LANES..].first_chunk().expect("lanes");
-    let has_begun = _mm512_cmple_epu64_mask(_mm512_set1_epi64(left), load_words(steps));
+    let steps = core::array::from_fn(|lane| lanes.steps[v * LANES + lane] as u64);
+    let has_begun = _mm512_cmple_epu64_mask(_mm512_set1_epi64(left), load_words(&steps));
     _mm512_maskz_mov_epi64(has_begun, _mm512_set1_epi64(BIT_128))
 }
 
@@ -405,18 +405,10 @@ fn load_row(row: &[[u8; POLY_BLOCK_LEN]; QUAD]) -> __m512i {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load_words<T: Word>(words: &[T; LANES]) -> __m512i {
+fn load_words(words: &[u64; LANES]) -> __m512i {
     // SAFETY: a load without alignment of 64 bytes that are there.
     unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
 }
-
-/// What has 64 bits and no other meaning.
-trait Word {}
-
-impl Word for u64 {}
-
-#[cfg(target_pointer_width = "64")]
-impl Word for usize {}
 
 #[inline]
 #[target_feature(enable = "avx512f")]
