@@ -17,6 +17,9 @@ const WITH_AND_WITHOUT_DEFAULTS: &[&str] = &[
     "wirecraft-tunnel",
 ];
 
+/// The ways to build the AEAD beside the default, each of which is code of its own.
+const FEATURES_OF_THE_AEAD: &[&str] = &["", "aws-lc", "batch"];
+
 /// Packages that must compile where there is no standard library.
 const WITHOUT_STD: &[&str] = &[
     "wirecraft-time",
@@ -47,6 +50,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     bare_target(&mut steps);
     if with_tests {
         steps.command("tests", cargo(["test", "--workspace"]));
+        for features in FEATURES_OF_THE_AEAD {
+            let package = "wirecraft-batch-aead";
+            let mut test = cargo(["test", "--package", package, "--lib"]);
+            test.args(["--no-default-features", "--features", features]);
+            steps.command(&format!("tests, {package} with [{features}]"), test);
+        }
     }
     let mut docs = cargo(["doc", "--workspace", "--no-deps"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
