@@ -126,6 +126,8 @@ pub(crate) struct Shared<R> {
     pub(crate) events: EventQueue,
     pub(crate) counters: Counters,
     wall_clock: WallClock,
+    /// The last jitter that was drawn; 0 before the first.
+    jitters: u32,
 }
 
 impl<R: CryptoRng> Shared<R> {
@@ -143,6 +145,7 @@ impl<R: CryptoRng> Shared<R> {
             events: EventQueue::default(),
             counters: Counters::default(),
             wall_clock: WallClock::default(),
+            jitters: 0,
         }
     }
 
@@ -175,8 +178,18 @@ impl<R: CryptoRng> Shared<R> {
     }
 
     /// A random part of [`REKEY_TIMEOUT_JITTER_MAX`].
+    ///
+    /// Nobody must not guess it, so not each one has to be asked of the system, at the cost of a packet.
+    ///
+    /// Source: Marsaglia, Xorshift RNGs, 2003.
     pub(crate) fn jitter(&mut self) -> Duration {
-        REKEY_TIMEOUT_JITTER_MAX.mul_f64(f64::from(self.entropy.next_u32()) / f64::from(u32::MAX))
+        if self.jitters == 0 {
+            self.jitters = self.entropy.next_u32() | 1;
+        }
+        self.jitters ^= self.jitters << 13;
+        self.jitters ^= self.jitters >> 17;
+        self.jitters ^= self.jitters << 5;
+        REKEY_TIMEOUT_JITTER_MAX.mul_f64(f64::from(self.jitters) / f64::from(u32::MAX))
     }
 }
 
