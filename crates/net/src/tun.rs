@@ -18,6 +18,7 @@ use std::task::{Context, Poll, ready};
 
 use arrayvec::ArrayVec;
 use rustix::io::Errno;
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 use tun_rs::{DeviceBuilder, SyncDevice};
@@ -161,7 +162,7 @@ impl Tun {
             coalescer,
             unreachables: Unreachables::default(),
             counters: TunCounters::default(),
-            device: AsyncFd::new(device)?,
+            device: AsyncFd::with_interest(device, Interest::READABLE)?,
         })
     }
 }

@@ -7,18 +7,19 @@ mod receive;
 mod send;
 #[cfg(target_os = "linux")]
 mod send_marked;
+mod socket;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use quinn_udp::UdpSocketState;
 use rustix::net::sockopt;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::UdpSocket;
+use socket2::{Domain, Protocol, SockRef, Type};
 
 pub use change::{SocketChange, SocketChangeError};
 pub(crate) use receive::ReceiveBatch;
 pub(crate) use send::LocalAddress;
+use socket::Socket;
 
 /// Room for what arrives while the process does not run, as the kernel's and wireguard-go's have.
 const SOCKET_BUFFER_LEN: usize = 7 << 20;
@@ -84,7 +85,7 @@ pub enum BindError {
 }
 
 struct Bound {
-    socket: UdpSocket,
+    socket: Socket,
     state: UdpSocketState,
     offloads: UdpOffloads,
     /// Datagrams that are longer are sent one by one, as the kernel refused to cut such.
@@ -121,14 +122,14 @@ impl UdpTransport {
     fn bind_both(port: u16, offloads: UdpOffloads) -> io::Result<Self> {
         let v4 = unless_absent(Bound::new((Ipv4Addr::UNSPECIFIED, port).into(), offloads))?;
         let port = match &v4 {
-            Some(bound) => bound.socket.local_addr()?.port(),
+            Some(bound) => bound.socket.get_ref().local_addr()?.port(),
             None => port,
         };
         let v6 = unless_absent(Bound::new((Ipv6Addr::UNSPECIFIED, port).into(), offloads))?;
         let Some(any) = v4.as_ref().or(v6.as_ref()) else {
             return Err(io::Error::from(io::ErrorKind::AddrNotAvailable));
         };
-        let local_port = any.socket.local_addr()?.port();
+        let local_port = any.socket.get_ref().local_addr()?.port();
         Ok(Self {
             v4,
             v6,
@@ -163,7 +164,7 @@ impl UdpTransport {
 
 impl Bound {
     fn new(address: SocketAddr, offloads: UdpOffloads) -> io::Result<Self> {
-        let socket = Socket::new(
+        let socket = socket2::Socket::new(
             Domain::for_address(address),
             Type::DGRAM,
             Some(Protocol::UDP),
@@ -174,7 +175,7 @@ impl Bound {
         enlarge_buffers(&socket);
         socket.bind(&address.into())?;
         let state = new_state(SockRef::from(&socket), offloads)?;
-        let socket = UdpSocket::from_std(socket.into())?;
+        let socket = Socket::new(socket)?;
         Ok(Self {
             socket,
             state,
@@ -188,7 +189,7 @@ impl Bound {
     /// `quinn-udp` takes any such refusal for a kernel that can neither cut datagrams nor mark
     /// congestion, for good. Mostly it was a local address that is gone, or a path too narrow.
     fn renew(&mut self) {
-        match new_state(SockRef::from(&self.socket), self.offloads) {
+        match new_state(SockRef::from(self.socket.get_ref()), self.offloads) {
             Ok(state) => self.state = state,
             Err(error) => tracing::debug!(%error, "the socket could not be set up again"),
         }
@@ -223,7 +224,7 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 /// Asks for large buffers, by force where the process may.
-fn enlarge_buffers(socket: &Socket) {
+fn enlarge_buffers(socket: &socket2::Socket) {
     let enlarged = sockopt::set_socket_recv_buffer_size_force(socket, SOCKET_BUFFER_LEN)
         .and_then(|()| sockopt::set_socket_send_buffer_size_force(socket, SOCKET_BUFFER_LEN));
     if enlarged.is_err() {

@@ -97,7 +97,7 @@ impl UdpTransport {
 impl Bound {
     #[cfg(target_os = "linux")]
     fn set_mark(&self, mark: u32) -> io::Result<()> {
-        SockRef::from(&self.socket).set_mark(mark)
+        SockRef::from(self.socket.get_ref()).set_mark(mark)
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -187,7 +187,7 @@ mod tests {
             transport.change(SocketChange { port, mark: None }).unwrap();
             assert_eq!(transport.mark(), mark);
             for bound in [&transport.v4, &transport.v6].into_iter().flatten() {
-                let found = SockRef::from(&bound.socket).mark();
+                let found = SockRef::from(bound.socket.get_ref()).mark();
                 assert_eq!(found.unwrap(), mark);
             }
         }

@@ -1,13 +1,13 @@
 //! Receiving: one system call fills several buffers, each perhaps with many datagrams.
 
 use std::io::{self, IoSliceMut};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use quinn_udp::{EcnCodepoint, RecvMeta};
-use tokio::io::Interest;
 use wirecraft_ip_packets::Ecn;
 use wirecraft_tunnel::Datagram;
 
+use super::socket::Left;
 use super::{Bound, UdpTransport};
 
 /// Buffers that one call may fill.
@@ -119,35 +119,21 @@ impl UdpTransport {
 
 impl Bound {
     fn poll_receive(&self, cx: &mut Context<'_>, batch: &mut ReceiveBatch) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.socket.poll_recv_ready(cx))?;
-            match self.try_receive(batch) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
-    }
-
-    fn try_receive(&self, batch: &mut ReceiveBatch) -> io::Result<()> {
-        let filled = batch.filled;
-        let mut slices: arrayvec::ArrayVec<IoSliceMut<'_>, BUFFERS> = batch.buffers[filled..]
-            .iter_mut()
-            .map(|buffer| IoSliceMut::new(buffer))
-            .collect();
-        let metas = &mut batch.metas[filled..];
-        let mut count = 0;
-        // Fewer datagrams than there was room for were all that waited: to say so at once, in the form
-        // of a call that would block, saves the call that would find nothing.
-        let received = self.socket.try_io(Interest::READABLE, || {
-            count = self.state.recv((&self.socket).into(), &mut slices, metas)?;
+        self.socket.poll_receive(cx, |socket| {
+            let filled = batch.filled;
+            let mut slices: arrayvec::ArrayVec<IoSliceMut<'_>, BUFFERS> = batch.buffers[filled..]
+                .iter_mut()
+                .map(|buffer| IoSliceMut::new(buffer))
+                .collect();
+            let metas = &mut batch.metas[filled..];
+            let count = self.state.recv(socket.into(), &mut slices, metas)?;
+            batch.filled += count;
             if count < slices.len() {
-                return Err(io::ErrorKind::WouldBlock.into());
+                Ok(Left::Nothing)
+            } else {
+                Ok(Left::Perhaps)
             }
-            Ok(())
-        });
-        drop(slices);
-        batch.filled += count;
-        if count == 0 { received } else { Ok(()) }
+        })
     }
 }
 

@@ -4,7 +4,6 @@ use std::io;
 
 use quinn_udp::{EcnCodepoint, Transmit, is_msg_size_err};
 use rustix::io::Errno;
-use tokio::io::Interest;
 use wirecraft_ip_packets::Ecn;
 use wirecraft_tunnel::{DatagramRun, Destination};
 
@@ -109,8 +108,10 @@ impl Bound {
     }
 
     async fn send(&mut self, transmit: &Transmit<'_>) -> io::Result<()> {
-        let attempt = || self.state.try_send((&self.socket).into(), transmit);
-        let sent = self.socket.async_io(Interest::WRITABLE, attempt).await;
+        let sent = self
+            .socket
+            .send(|socket| self.state.try_send(socket.into(), transmit))
+            .await;
         if let Err(error) = &sent
             && matches!(Errno::from_io_error(error), Some(Errno::INVAL | Errno::IO))
         {
@@ -127,20 +128,16 @@ impl Bound {
         dscp: u8,
         counters: &mut SocketCounters,
     ) -> Option<std::net::IpAddr> {
+        use super::send_marked::send_marked;
         use std::os::fd::AsFd;
 
         let mut destination = run.destination;
         for datagram in run.bytes.chunks(run.segment_len) {
             loop {
-                let attempt = || {
-                    super::send_marked::send_marked(
-                        self.socket.as_fd(),
-                        &destination,
-                        datagram,
-                        dscp,
-                    )
+                let attempt = |socket: &super::socket::Raw| {
+                    send_marked(socket.as_fd(), &destination, datagram, dscp)
                 };
-                match self.socket.async_io(Interest::WRITABLE, attempt).await {
+                match self.socket.send(attempt).await {
                     Ok(()) => break,
                     Err(_) if destination.from.is_some() => destination.from = None,
                     Err(_) => {
