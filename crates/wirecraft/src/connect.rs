@@ -307,7 +307,6 @@ async fn first_session(tunnel: &Tunnel, events: &mut Events) -> Result<(), Conne
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
     use wirecraft_net::SystemEntropy;
     use wirecraft_noise_handshake::PrivateKey;
