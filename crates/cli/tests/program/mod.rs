@@ -36,7 +36,9 @@ pub(crate) fn run(mut command: Command, input: &str) -> Option<Run> {
 pub(crate) fn wirecraft(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wirecraft"));
     let settings = ["WIRECRAFT_CONFIG", "WIRECRAFT_AEAD"];
-    settings.map(|name| command.env_remove(name));
+    for name in settings {
+        command.env_remove(name);
+    }
     command.args(arguments);
     command
 }
