@@ -142,8 +142,13 @@ impl<'a> Lanes<'a> {
     /// Which of its blocks a lane has at a step; a number out of range before its packet begins.
     #[inline]
     pub(crate) fn number(&self, lane: usize, step: usize) -> usize {
-        let begin = self.steps[0].wrapping_sub(self.steps[lane]);
-        step.wrapping_sub(begin)
+        step.wrapping_sub(self.begin(lane))
+    }
+
+    /// The step at which the packet of a lane begins.
+    #[inline]
+    pub(crate) fn begin(&self, lane: usize) -> usize {
+        self.steps[0].wrapping_sub(self.steps[lane])
     }
 }
 

@@ -140,6 +140,9 @@ fn plus_quad(h: Limbs, lanes: &Lanes<'_>, v: usize, step: usize, powers: &Powers
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn row_at(lanes: &Lanes<'_>, lane: usize, step: usize) -> __m512i {
+    if step + QUAD <= lanes.begin(lane) {
+        return _mm512_setzero_si512();
+    }
     let blocks = lanes.blocks[lane];
     let number = lanes.number(lane, step);
     if let Some(four) = blocks.get(number..).and_then(<[_]>::first_chunk) {
