@@ -18,6 +18,9 @@ const TEXT_LENS: [usize; 6] = [64, 256, 512, 1024, 1420, 9000];
 
 const BATCHES: [usize; 6] = [1, 4, 8, 16, 32, 64];
 
+/// Packets that are handed over in one call; the crate works on parts of this size itself.
+const PART: usize = 16;
+
 /// The batch that the libraries are measured with, which take one packet at a time.
 const LIBRARY_BATCH: usize = 16;
 
@@ -34,6 +37,13 @@ fn mix(batch: usize) -> Vec<usize> {
         .collect()
 }
 
+/// One packet of the length, and small ones else.
+fn one_among_small(len: usize, batch: usize) -> Vec<usize> {
+    (0..batch)
+        .map(|number| if number == 0 { len } else { 64 })
+        .collect()
+}
+
 fn messages(lens: &[usize]) -> Vec<Vec<u8>> {
     lens.iter().map(|len| vec![0x5a; len + TAG_LEN]).collect()
 }
@@ -44,24 +54,32 @@ fn sealed(lens: &[usize]) -> Vec<Vec<u8>> {
     messages
 }
 
+/// Seals in parts of an array, as nothing may be allocated while time is taken.
 fn seal_batch(key: &Key, messages: &mut [Vec<u8>]) {
-    let numbered = messages.iter_mut().zip(0..);
-    let mut batch: Vec<Seal<'_>> = numbered
-        .map(|(message, counter)| Seal {
-            nonce: nonce(counter),
-            message,
-        })
-        .collect();
-    key.seal_batch(&mut batch);
+    let mut counters = 0..;
+    for part in messages.chunks_mut(PART) {
+        let count = part.len();
+        let mut left = part.iter_mut();
+        let mut batch: [Seal<'_>; PART] = std::array::from_fn(|_| Seal {
+            nonce: nonce(counters.next().unwrap_or_default()),
+            message: left.next().map_or(&mut [], Vec::as_mut_slice),
+        });
+        key.seal_batch(&mut batch[..count]);
+    }
 }
 
 fn open_batch(key: &Key, messages: &mut [Vec<u8>]) {
-    let numbered = messages.iter_mut().zip(0..);
-    let mut batch: Vec<Open<'_>> = numbered
-        .map(|(message, counter)| Open::new(nonce(counter), message))
-        .collect();
-    key.open_batch(&mut batch);
-    assert!(batch.iter().all(|packet| packet.result.is_ok()));
+    let mut counters = 0..;
+    for part in messages.chunks_mut(PART) {
+        let count = part.len();
+        let mut left = part.iter_mut();
+        let mut batch: [Open<'_>; PART] = std::array::from_fn(|_| {
+            let message = left.next().map_or(&mut [][..], Vec::as_mut_slice);
+            Open::new(nonce(counters.next().unwrap_or_default()), message)
+        });
+        key.open_batch(&mut batch[..count]);
+        assert!(batch[..count].iter().all(|packet| packet.result.is_ok()));
+    }
 }
 
 /// A library: seals or opens one packet in place.
@@ -202,12 +220,17 @@ fn batches(criterion: &mut Criterion) {
         compare(criterion, &len.to_string(), |batch| vec![len; batch]);
     }
     compare(criterion, "mix", mix);
+    for len in [1420, 9000] {
+        let name = format!("one-{len}");
+        compare(criterion, &name, |batch| one_among_small(len, batch));
+    }
 }
 
 criterion_group! {
     name = benches;
     config = Criterion::default()
         .sample_size(20)
+        .nresamples(2000)
         .warm_up_time(Duration::from_millis(50))
         .measurement_time(Duration::from_millis(300))
         .configure_from_args();

@@ -6,6 +6,7 @@
     reason = "a harness reports on the terminal"
 )]
 
+mod aead_table;
 mod bench;
 mod ci;
 mod dudect;
@@ -36,6 +37,7 @@ Tasks:
                            until all have changed their keys if long
   bench [--quick] [FILTER] benchmarks of the workspace
   bench tun [OPTIONS]      interfaces joined by a tunnel, beside others' (root, Linux)
+  aead-table               ratios of the last run of the bench `batch_aead`
   simulate [OPTIONS]       devices on a bad simulated network, 20 simulated hours;
                            `cargo xtask simulate --help` lists the options
   oracle [--packets N] [--seed N] [--quick]
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Some("interop") => interop::run(&rest),
         Some("flood") => flood::run(&rest),
         Some("scale") => scale::run(&rest),
+        Some("aead-table") => aead_table::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("simulate") => simulate::run(&rest),
         Some("fuzz") => fuzz::run(&rest),
