@@ -161,7 +161,10 @@ impl Handshake<'_> {
         let [chaining_key] = found.kdf(passing, "after se", &chaining_key, &se);
         let [chaining_key, _, _] = found.kdf(passing, "after psk", &chaining_key, &self.psk);
         let session = Group::Session(self.number);
-        let _: [_; 2] = found.kdf_named([session, session], "transport key", &chaining_key, &[]);
+        let keys: [_; 2] = found.kdf_named([session, session], "transport key", &chaining_key, &[]);
+        for key in &keys {
+            found.add_repeated_words(session, "transport key", key);
+        }
     }
 }
 
@@ -195,6 +198,15 @@ impl Needles {
         for half in secret.as_chunks::<NEEDLE_LEN>().0 {
             self.0
                 .push(Needle::new(group, name, half.map(|byte| byte ^ MASK)));
+        }
+    }
+
+    /// Each word of a key as a vector register holds it: in all of its lanes.
+    fn add_repeated_words(&mut self, group: Group, name: &str, key: &[u8; 32]) {
+        for (number, word) in key.as_chunks::<4>().0.iter().enumerate() {
+            let name = format!("{name}, word {number} repeated");
+            let masked: [u8; NEEDLE_LEN] = core::array::from_fn(|at| word[at % 4] ^ MASK);
+            self.0.push(Needle::new(group, &name, masked));
         }
     }
 

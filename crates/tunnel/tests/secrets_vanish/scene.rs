@@ -27,6 +27,9 @@ const NEW_PRESHARED_KEY: Draws = Draws::new(8);
 
 const MTU: usize = 1420;
 
+/// The packets of a batch: as many as vector code takes at once.
+const BATCH: usize = 16;
+
 /// Random numbers that are computed byte by byte and that nothing remembers: other generators keep
 /// what they gave out.
 #[derive(Clone)]
@@ -208,31 +211,37 @@ impl Scene {
         any
     }
 
-    /// Sends a packet each way.
+    /// Sends a packet each way, then a batch, which vector code works on where there is any.
     pub(crate) fn send_data(&mut self) {
-        let [alice, bob] = ["10.0.0.1", "10.0.0.2"].map(|text| text.parse().expect("an address"));
-        for (from, to, source, destination) in [(ALICE, BOB, alice, bob), (BOB, ALICE, bob, alice)]
-        {
-            let packet = wirecraft_ip_packets::v4(source, destination)
-                .udp(1, 2)
-                .payload(b"hello")
-                .build();
-            let mut arena = Arena::new(1 << 12, MTU);
-            self.hosts[from]
-                .device
-                .send(self.now, &packet, &mut arena)
-                .expect("the arena is large");
-            let mut sealed = arena
-                .runs()
-                .next()
-                .expect("there is a session")
-                .bytes
-                .to_vec();
-            let source = self.hosts[from].address;
-            let receiver = &mut self.hosts[to].device;
-            receiver
-                .receive(self.now, &mut Datagram::new(source, &mut sealed))
-                .expect("nothing is forged or stale here");
+        for count in [1, BATCH] {
+            self.send_packets(ALICE, BOB, count);
+            self.send_packets(BOB, ALICE, count);
+        }
+    }
+
+    fn send_packets(&mut self, from: usize, to: usize, count: usize) {
+        let inner = ["10.0.0.1", "10.0.0.2"].map(|text| text.parse().expect("an address"));
+        let packet = wirecraft_ip_packets::v4(inner[from], inner[to])
+            .udp(1, 2)
+            .payload(b"hello")
+            .build();
+        let mut arena = Arena::new(1 << 14, MTU);
+        for _ in 0..count {
+            arena.push(&packet).expect("the arena is large");
+        }
+        self.hosts[from].device.send_batch(self.now, &mut arena);
+        let sealed = arena
+            .runs()
+            .flat_map(|run| run.bytes.chunks(run.segment_len));
+        let mut sealed: Vec<Vec<u8>> = sealed.map(<[u8]>::to_vec).collect();
+        assert_eq!(sealed.len(), count, "there is a session");
+        let source = self.hosts[from].address;
+        let datagrams = sealed.iter_mut().map(|it| Datagram::new(source, it));
+        let mut datagrams: Vec<_> = datagrams.collect();
+        let receiver = &mut self.hosts[to].device;
+        receiver.receive_batch(self.now, &mut datagrams);
+        for datagram in &datagrams {
+            datagram.outcome().expect("nothing is forged or stale here");
         }
     }
 
