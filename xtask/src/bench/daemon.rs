@@ -141,7 +141,7 @@ impl Daemon {
         let (v4, v6) = (config.addresses.v4, config.addresses.v6);
         host.ip(&format!("addr add {v4}/24 dev {name}"))?;
         host.ip(&format!("addr add {v6}/64 dev {name} nodad"))?;
-        host.ip(&format!("link set {name} mtu 1420 up"))
+        host.ip(&format!("link set {name} mtu {} up", config.mtu))
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::daemon::{Daemon, Program};
 use super::iperf::{self, Load, Measured};
-use crate::interop::config::{Addresses, Config, KeyPair, Peer};
+use crate::interop::config::{Addresses, Config, KeyPair, MTU, Peer};
 use crate::interop::network::{Cable, Family, Host};
 use crate::interop::sandbox;
 use crate::steps::cargo;
@@ -167,6 +167,7 @@ fn config(number: u8) -> Result<Config> {
         keys: KeyPair::generate()?,
         addresses: Addresses::of_peer(number),
         listen_port: Some(LISTEN_PORT),
+        mtu: MTU,
         peers: Vec::new(),
     })
 }

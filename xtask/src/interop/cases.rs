@@ -1,5 +1,6 @@
 //! The table of cases.
 
+use super::config::MTU;
 use super::journal::Journal;
 use super::network::Family;
 use super::node::{Implementation, Programs};
@@ -55,6 +56,7 @@ pub(super) fn chosen(options: &Options) -> Vec<Case> {
     let mut cases = Vec::new();
     if options.ours == Implementation::Wirecraft {
         cases.extend([Case::Keys, Case::Uapi]);
+        cases.extend(interfaces(options).into_iter().map(Case::Traffic));
     }
     cases.extend(single_peer(options).into_iter().map(Case::Traffic));
     cases.extend(two_peers(options).into_iter().map(Case::Traffic));
@@ -92,6 +94,7 @@ fn single_peer(options: &Options) -> Vec<Traffic> {
                 role,
                 with_psk,
                 outer,
+                mtu: MTU,
                 is_long: false,
             }));
         }
@@ -110,6 +113,35 @@ fn two_peers(options: &Options) -> Vec<Traffic> {
             role,
             with_psk: true,
             outer: Family::V4,
+            mtu: MTU,
+            is_long: false,
+        })
+        .collect()
+}
+
+/// Our interface with that of others, of all lengths that are in use; 9000 goes in fragments outside.
+fn interfaces(options: &Options) -> Vec<Traffic> {
+    let (ours, go) = (Implementation::WirecraftTun, Implementation::WireguardGo);
+    let all = [
+        (go, Role::Initiator, Family::V4, 1280),
+        (ours, Role::Initiator, Family::V6, MTU),
+        (ours, Role::Initiator, Family::V4, 9000),
+        (go, Role::Responder, Family::V6, 9000),
+        (ours, Role::Initiator, Family::V6, 1280),
+        (go, Role::Initiator, Family::V4, MTU),
+        (Implementation::Boringtun, Role::Initiator, Family::V4, MTU),
+        (Implementation::Boringtun, Role::Responder, Family::V6, MTU),
+    ];
+    let chosen = if options.quick { &all[..3] } else { &all[..] };
+    chosen
+        .iter()
+        .map(|&(theirs, role, outer, mtu)| Traffic {
+            ours,
+            theirs: vec![theirs],
+            role,
+            with_psk: true,
+            outer,
+            mtu,
             is_long: false,
         })
         .collect()
@@ -124,6 +156,7 @@ fn across_rekey(options: &Options) -> Vec<Traffic> {
             role,
             with_psk: true,
             outer: Family::V4,
+            mtu: MTU,
             is_long: true,
         }));
     }

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::{Command, Stdio};
 
-/// The MTU of every tunnel, in bytes.
+/// The MTU of most tunnels, in bytes.
 pub(crate) const MTU: u16 = 1420;
 
 /// A key pair as `wg` writes it.
@@ -63,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) keys: KeyPair,
     pub(crate) addresses: Addresses,
     pub(crate) listen_port: Option<u16>,
+    /// The MTU of the tunnel, in bytes.
+    pub(crate) mtu: u16,
     pub(crate) peers: Vec<Peer>,
 }
 
@@ -99,7 +101,8 @@ impl Config {
     /// Text for `wg-quick`, which is what wirecraft reads.
     pub(crate) fn for_wg_quick(&self) -> String {
         let Addresses { v4, v6 } = self.addresses;
-        self.text(&format!("Address = {v4}/32, {v6}/128\nMTU = {MTU}\n"))
+        let mtu = self.mtu;
+        self.text(&format!("Address = {v4}/32, {v6}/128\nMTU = {mtu}\n"))
     }
 
     fn text(&self, interface_lines: &str) -> String {

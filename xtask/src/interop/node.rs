@@ -1,6 +1,6 @@
 //! One end of a tunnel: a host, its configuration and the programs that run there.
 
-use super::config::{Config, MTU};
+use super::config::Config;
 use super::journal::Journal;
 use super::network::{Host, publish_program};
 use super::output_of;
@@ -23,6 +23,8 @@ const START_TIME: Duration = Duration::from_secs(10);
 pub(super) enum Implementation {
     /// Ours, without a network interface and without root.
     Wirecraft,
+    /// Ours, with a network interface.
+    WirecraftTun,
     WireguardGo,
     Boringtun,
 }
@@ -33,9 +35,12 @@ impl FromStr for Implementation {
     fn from_str(name: &str) -> Result<Self> {
         match name {
             "wirecraft" => Ok(Self::Wirecraft),
+            "wirecraft-tun" => Ok(Self::WirecraftTun),
             "wireguard-go" => Ok(Self::WireguardGo),
             "boringtun" => Ok(Self::Boringtun),
-            _ => bail!("no implementation {name}: wirecraft, wireguard-go, boringtun"),
+            _ => {
+                bail!("no implementation {name}: wirecraft, wirecraft-tun, wireguard-go, boringtun")
+            }
         }
     }
 }
@@ -44,6 +49,7 @@ impl fmt::Display for Implementation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Wirecraft => "wirecraft",
+            Self::WirecraftTun => "wirecraft-tun",
             Self::WireguardGo => "wireguard-go",
             Self::Boringtun => "boringtun",
         })
@@ -124,10 +130,13 @@ impl<'a> Node<'a> {
             directory,
             running: Vec::new(),
         };
-        if implementation == Implementation::Wirecraft {
-            write_secret(&node.config_path(), &config.for_wg_quick(), NOBODY)?;
-        } else {
-            write_secret(&node.config_path(), &config.for_wg(), 0)?;
+        let (text, owner) = match implementation {
+            Implementation::Wirecraft => (config.for_wg_quick(), NOBODY),
+            Implementation::WirecraftTun => (config.for_wg_quick(), 0),
+            Implementation::WireguardGo | Implementation::Boringtun => (config.for_wg(), 0),
+        };
+        write_secret(&node.config_path(), &text, owner)?;
+        if implementation != Implementation::Wirecraft {
             node.start_interface(&config)
                 .with_context(|| format!("{implementation}"))?;
         }
@@ -173,7 +182,8 @@ impl<'a> Node<'a> {
     /// # Errors
     /// When `wg` fails.
     pub(super) fn handshake_age(&self) -> Result<Option<u64>> {
-        if self.implementation == Implementation::Wirecraft {
+        let without_wg = [Implementation::Wirecraft, Implementation::WirecraftTun];
+        if without_wg.contains(&self.implementation) {
             return Ok(None);
         }
         let mut show = self.host.command("wg");
@@ -203,16 +213,18 @@ impl<'a> Node<'a> {
             .push(Process::start(&label, daemon, &self.journal)?);
         self.wait_for_interface()?;
         let interface = self.interface();
-        let mut setconf = self.host.command("wg");
-        setconf.args(["setconf", interface]).arg(self.config_path());
-        output_of(&mut setconf)?;
+        if self.implementation != Implementation::WirecraftTun {
+            let mut setconf = self.host.command("wg");
+            setconf.args(["setconf", interface]).arg(self.config_path());
+            output_of(&mut setconf)?;
+        }
         let ours = config.addresses;
         self.host
             .ip(&format!("addr add {}/32 dev {interface}", ours.v4))?;
         self.host
             .ip(&format!("addr add {}/128 dev {interface} nodad", ours.v6))?;
         self.host
-            .ip(&format!("link set {interface} mtu {MTU} up"))?;
+            .ip(&format!("link set {interface} mtu {} up", config.mtu))?;
         for peer in &config.peers {
             self.host.ip(&format!(
                 "route add {}/32 dev {interface}",
@@ -229,6 +241,12 @@ impl<'a> Node<'a> {
     fn daemon(&self) -> Result<Command> {
         let mut command = match self.implementation {
             Implementation::Wirecraft => bail!("wirecraft plays without an interface"),
+            Implementation::WirecraftTun => {
+                let mut command = self.host.command(&self.programs.wirecraft);
+                command.args(["-v", "tun", self.interface(), "--foreground", "-c"]);
+                command.arg(self.config_path());
+                return Ok(command);
+            }
             Implementation::WireguardGo => {
                 let mut command = self.host.command("wireguard-go");
                 command.arg("--foreground").env("LOG_LEVEL", "verbose");
@@ -253,8 +271,13 @@ impl<'a> Node<'a> {
     fn wait_for_interface(&mut self) -> Result<()> {
         let deadline = Deadline::after(START_TIME);
         loop {
-            let mut show = self.host.command("wg");
-            let Err(error) = output_of(show.args(["show", self.interface()])) else {
+            let up = if self.implementation == Implementation::WirecraftTun {
+                self.host.ip(&format!("link show {}", self.interface()))
+            } else {
+                let mut show = self.host.command("wg");
+                output_of(show.args(["show", self.interface()])).map(drop)
+            };
+            let Err(error) = up else {
                 return Ok(());
             };
             self.check_alive()?;

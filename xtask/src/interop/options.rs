@@ -12,7 +12,7 @@ Options:
   --quick            wireguard-go alone and fewer combinations; at most 3 minutes
   --long             also the cases that run across two key changes (5 minutes more)
   --only FILTER      only cases with FILTER in their name
-  --ours NAME        what plays our side: wirecraft (default), wireguard-go, boringtun;
+  --ours NAME        what plays our side: wirecraft (default), wirecraft-tun, wireguard-go, boringtun;
                      another name than wirecraft checks the harness itself
   --rival boringtun=PATH
                      the boringtun-cli to use; otherwise the directory in WIRECRAFT_RIVALS,

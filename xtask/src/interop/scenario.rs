@@ -1,6 +1,6 @@
 //! How one case is set up and run.
 
-use super::config::{Addresses, Config, KeyPair, Peer, filtered, preshared_key};
+use super::config::{Addresses, Config, KeyPair, MTU, Peer, filtered, preshared_key};
 use super::journal::Journal;
 use super::network::{Cable, Family, Host};
 use super::node::{Implementation, Node, Plan, Programs, Task};
@@ -59,6 +59,8 @@ pub(super) struct Traffic {
     pub(super) role: Role,
     pub(super) with_psk: bool,
     pub(super) outer: Family,
+    /// The MTU of the tunnel, in bytes; that of the cable is 1500.
+    pub(super) mtu: u16,
     /// Whether the case runs across key changes.
     pub(super) is_long: bool,
 }
@@ -75,7 +77,13 @@ impl fmt::Display for Traffic {
             Family::V4 => "v4",
             Family::V6 => "v6",
         };
+        if self.ours == Implementation::WirecraftTun {
+            f.write_str("tun/")?;
+        }
         write!(f, "{}/{role}/{psk}/{outer}", theirs.join("+"))?;
+        if self.mtu != MTU {
+            write!(f, "/mtu-{}", self.mtu)?;
+        }
         if self.is_long {
             f.write_str("/rekey")
         } else {
@@ -134,7 +142,7 @@ impl Traffic {
         let mut ours = Plan {
             implementation: self.ours,
             host: Host::add(format!("c{number}-ours"))?,
-            config: config(OUR_NUMBER, our_task)?,
+            config: self.config(OUR_NUMBER, our_task)?,
             task: our_task,
         };
         let mut theirs = Vec::new();
@@ -142,7 +150,7 @@ impl Traffic {
             let mut plan = Plan {
                 implementation,
                 host: Host::add(format!("c{number}-peer{peer}"))?,
-                config: config(peer, their_task)?,
+                config: self.config(peer, their_task)?,
                 task: their_task,
             };
             let cable = Cable::join(&ours.host, &plan.host, peer)?;
@@ -150,6 +158,17 @@ impl Traffic {
             theirs.push(plan);
         }
         Ok(Layout { ours, theirs })
+    }
+
+    /// A configuration without peers; an end that is come to listens on a known port.
+    fn config(&self, number: u8, task: Task) -> Result<Config> {
+        Ok(Config {
+            keys: KeyPair::generate()?,
+            addresses: Addresses::of_peer(number),
+            listen_port: (task == Task::Serves).then_some(LISTEN_PORT),
+            mtu: self.mtu,
+            peers: Vec::new(),
+        })
     }
 
     /// Enters two ends in each other's configuration; only the initiator knows an endpoint.
@@ -221,16 +240,6 @@ fn targets(number: u8, load: &Load) -> Vec<IpAddr> {
     } else {
         vec![v4.into(), v6.into()]
     }
-}
-
-/// A configuration without peers; an end that is come to listens on a known port.
-fn config(number: u8, task: Task) -> Result<Config> {
-    Ok(Config {
-        keys: KeyPair::generate()?,
-        addresses: Addresses::of_peer(number),
-        listen_port: (task == Task::Serves).then_some(LISTEN_PORT),
-        peers: Vec::new(),
-    })
 }
 
 /// Has both tools derive public keys from each other's private keys.
