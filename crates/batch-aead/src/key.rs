@@ -45,7 +45,7 @@ impl Key {
     /// needs more of a processor did. A path that needs less stays.
     #[cfg_attr(
         not(all(feature = "batch", target_arch = "x86_64")),
-        expect(unused_variables, clippy::unused_self, reason = "there is one path")
+        expect(unused_variables, reason = "there is one path")
     )]
     pub fn limit_to(&mut self, path: Path) {
         #[cfg(all(feature = "batch", target_arch = "x86_64"))]
