@@ -179,7 +179,7 @@ impl<R: CryptoRng> Shared<R> {
 
     /// A random part of [`REKEY_TIMEOUT_JITTER_MAX`].
     ///
-    /// Nobody must not guess it, so not each one has to be asked of the system, at the cost of a packet.
+    /// It is no secret, so it need not be asked of the system each time, which costs as much as a packet.
     ///
     /// Source: Marsaglia, Xorshift RNGs, 2003.
     pub(crate) fn jitter(&mut self) -> Duration {

@@ -297,6 +297,9 @@ fn a_responder_with_packets_to_send_begins_a_handshake_if_its_own_is_not_confirm
     let initiation = world.intercept_one();
     world.deliver_and_process(&initiation).unwrap();
     world.intercept_one();
+    // Alice would call again at about the same time.
+    let alice = world.hosts[ALICE].address;
+    world.lose(move |flight| flight.from == alice && flight.kind() == Kind::Initiation);
     world.advance(seconds(1));
 
     world.send(BOB, &packet(BOB, ALICE, b"hello"));
