@@ -4,7 +4,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use wirecraft_net::{
     Clock, Driver, DriverConfig, DriverGone, DriverHandle, Tun, TunConfig, TunError, TunOffloads,
-    TunState, UdpTransport,
+    TunState, UdpOffloads, UdpTransport,
 };
 use wirecraft_tunnel::AeadPath;
 
@@ -47,6 +47,10 @@ pub struct Offloads {
     pub tso: bool,
     /// The interface moves UDP datagrams many as one; needs `tso`.
     pub uso: bool,
+    /// Outer datagrams are sent many as one.
+    pub gso: bool,
+    /// Outer datagrams are received many as one.
+    pub gro: bool,
 }
 
 impl Default for Offloads {
@@ -55,6 +59,8 @@ impl Default for Offloads {
         Self {
             tso: true,
             uso: true,
+            gso: true,
+            gro: true,
         }
     }
 }
@@ -96,7 +102,7 @@ impl Interface {
         let Config {
             interface, peers, ..
         } = config;
-        let Offloads { tso, uso } = options.offloads;
+        let Offloads { tso, uso, gso, gro } = options.offloads;
         let tun = Tun::open(&TunConfig {
             name: options.name,
             mtu: options.mtu.or(interface.mtu).unwrap_or(DEFAULT_MTU),
@@ -104,7 +110,11 @@ impl Interface {
         })?;
         let (name, state, mtu) = (tun.name().to_owned(), tun.watch(), tun.mtu());
         let port = interface.listen_port.unwrap_or(0);
-        let transport = UdpTransport::bind(port).map_err(ConnectError::Bind)?;
+        let udp_offloads = UdpOffloads {
+            segmentation: gso,
+            coalescing: gro,
+        };
+        let transport = UdpTransport::bind_with(port, udp_offloads).map_err(ConnectError::Bind)?;
         let driver_config = DriverConfig {
             mtu,
             aead_path: options.aead_path,

@@ -41,7 +41,8 @@ pub(crate) struct Tun {
     /// The greatest length of a packet in bytes, instead of what the configuration says
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(576..))]
     mtu: Option<u16>,
-    /// Work not to leave to the kernel: tso and uso on the interface, separated by commas
+    /// Work not to leave to the kernel: tso and uso on the interface, gso and gro on the UDP socket,
+    /// separated by commas
     #[arg(long, value_name = "LIST", default_value = "")]
     no_offload: Without,
 }
@@ -59,7 +60,9 @@ impl FromStr for Without {
             match name {
                 "tso" => offloads.tso = false,
                 "uso" => offloads.uso = false,
-                _ => bail!("no offload is called {name}: tso, uso"),
+                "gso" => offloads.gso = false,
+                "gro" => offloads.gro = false,
+                _ => bail!("no offload is called {name}: tso, uso, gso, gro"),
             }
         }
         Ok(Self(offloads))
@@ -81,8 +84,15 @@ impl Tun {
             let port = interface.listen_port().await.map_err(Failure::network)?;
             output::remark(format!("{} is up, on UDP port {port}", interface.name()));
         }
+        let mut events = interface.events();
+        let tell = async {
+            while let Some(event) = events.next().await {
+                tracing::info!(target: "wirecraft", ?event);
+            }
+        };
         let deleted = tokio::select! {
             () = interface.deleted() => true,
+            () = tell => true,
             _ = terminated.recv() => false,
             _ = tokio::signal::ctrl_c() => false,
         };
@@ -102,8 +112,8 @@ mod tests {
     fn offloads_are_left_out_by_name() {
         let Without(offloads) = "uso".parse().unwrap();
         assert!(offloads.tso && !offloads.uso);
-        let Without(offloads) = "tso,uso".parse().unwrap();
-        assert!(!offloads.tso && !offloads.uso);
+        let Without(offloads) = "tso,uso,gso,gro".parse().unwrap();
+        assert!(!offloads.tso && !offloads.uso && !offloads.gso && !offloads.gro);
         assert_eq!("".parse::<Without>().unwrap().0, Offloads::default());
         assert!("lro".parse::<Without>().is_err());
     }
