@@ -41,7 +41,10 @@ pub(super) fn run(number: usize, programs: &Programs, journal: &Journal) -> Resu
     let mut checks = Vec::new();
     let mut check = |name: &str, outcome| checks.push(Check::new(name.to_owned(), outcome));
 
-    check("show interfaces", near.is_listed().and(far.is_listed()));
+    check(
+        "show interfaces",
+        near.is_listed().and_then(|()| far.is_listed()),
+    );
     let to_far = far.as_peer(&preshared_key, &format!("Endpoint = 127.0.0.1:{FAR}\n"));
     let to_near = near.as_peer(&preshared_key, "");
     check("setconf", far.survives_a_round_trip(FAR, &to_near));
