@@ -145,6 +145,8 @@ fn check_transport(packet: &IpPacket<'_>) {
             let upper = [
                 Protocol::TCP,
                 Protocol::UDP,
+                Protocol::UDP_LITE,
+                Protocol::ESP,
                 Protocol::ICMPV4,
                 Protocol::ICMPV6,
                 Protocol::IGMP,
