@@ -53,7 +53,8 @@ impl<'a> Parser<'a> {
         if self.peek() == Some('(') {
             self.bump();
             if name == HEX {
-                arguments.push(self.digits()?);
+                // No digits are no argument, as without brackets.
+                arguments.extend(self.digits()?);
             } else if self.peek() != Some(')') {
                 loop {
                     arguments.push(self.argument(depth)?);
@@ -138,8 +139,8 @@ impl<'a> Parser<'a> {
         Ok(values)
     }
 
-    /// Reads what stands in the brackets of `hex`, up to the closing one.
-    fn digits(&mut self) -> Result<Argument, Problem> {
+    /// Reads what stands in the brackets of `hex`, up to the closing one; `None` if nothing does.
+    fn digits(&mut self) -> Result<Option<Argument>, Problem> {
         self.skip_space();
         let at = Place(self.at);
         let mut digits = String::new();
@@ -154,13 +155,15 @@ impl<'a> Parser<'a> {
                 _ => return Err(self.expected("hexadecimal digits or `)`")),
             }
         }
+        let is_empty = digits.is_empty();
         let kind = ValueKind::Word(digits);
         let value = Value { at, kind };
-        Ok(Argument {
+        let argument = Argument {
             name: None,
             at,
             value,
-        })
+        };
+        Ok((!is_empty).then_some(argument))
     }
 
     /// Reads a text; the opening mark was seen.

@@ -303,6 +303,19 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(layer, 1..4).prop_map(|layers| layers.join(" / "))
 }
 
+#[test]
+fn a_name_without_brackets_says_the_same_as_one_with_none_between() {
+    for (bare, called) in [
+        ("hex", "hex()"),
+        ("ip()/hex", "ip()/HEX ( )"),
+        ("ip", "ip()"),
+    ] {
+        let expression = parsed(bare);
+        assert_eq!(expression, parsed(called), "{bare}");
+        assert_eq!(expression, parsed(&expression.to_string()), "{bare}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 
