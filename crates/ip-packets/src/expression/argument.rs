@@ -11,6 +11,15 @@ use super::syntax::{Argument, Call, Place, Value, ValueKind};
 /// The most bytes one expression makes: more than any packet has.
 pub(super) const LEN_MAX: usize = 0x2_0000;
 
+/// Says whether `len` bytes are still no more than one expression makes.
+pub(super) const fn check_len(len: usize, at: Place) -> Result<(), Problem> {
+    if len > LEN_MAX {
+        let most = LEN_MAX;
+        return Err(Problem::new(at, ExpressionProblem::TooLong { most }));
+    }
+    Ok(())
+}
+
 /// A call whose arguments are all fields of its layer or option.
 #[derive(Clone, Copy)]
 pub(super) struct Arguments<'a> {

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
-use super::argument::{self, Arguments, LEN_MAX};
+use super::argument::{self, Arguments};
 use super::error::{ExpressionProblem, Problem};
 use super::syntax::{Call, Part};
 use super::{Defaults, extension, icmp, ip, neighbour, upper};
@@ -141,10 +141,7 @@ pub(super) fn build(parts: &[Part], defaults: &Defaults) -> Result<Carried, Prob
                 call.at
             }
         };
-        if carried.bytes.len() > LEN_MAX {
-            let most = LEN_MAX;
-            return Err(Problem::new(place, ExpressionProblem::TooLong { most }));
-        }
+        argument::check_len(carried.bytes.len(), place)?;
     }
     Ok(carried)
 }

@@ -70,6 +70,12 @@ pub enum ExpressionProblem {
         /// The most bytes there may be.
         most: usize,
     },
+    /// The text is longer than any packet needs.
+    #[error("the text is too long, {most} bytes at most")]
+    TextTooLong {
+        /// The most bytes it may have.
+        most: usize,
+    },
     /// The packet cannot be built.
     #[error("{0}")]
     Build(BuildError),

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use super::argument::{Arguments, LEN_MAX, number};
+use super::argument::{Arguments, number};
 use super::build::{Addresses, Carried, Layer};
 use super::error::{ExpressionProblem, Problem};
 use super::ip::protocol;
@@ -107,10 +107,6 @@ fn finish(
     rest: Vec<u8>,
     own: Protocol,
 ) -> Result<(), Problem> {
-    if rest.len() > LEN_MAX {
-        let most = LEN_MAX;
-        return Err(Problem::new(it.at(), ExpressionProblem::TooLong { most }));
-    }
     let len = match it.u8("len")? {
         Some(len) => len,
         None => u8::try_from((rest.len() + 2) / 8 - 1).map_err(|_| too_long(it, 2048))?,

@@ -147,6 +147,7 @@ fn build_extension(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> R
     let mut extension = alloc::vec![version << 4, 0, 0, 0];
     for value in it.list("objects") {
         write_object(value, &mut extension)?;
+        argument::check_len(extension.len(), value.at)?;
     }
     let sum = match it.u16("chksum")? {
         Some(sum) => sum,
@@ -245,6 +246,7 @@ fn build_igmp_report(
         message.extend(it.needed("group").and_then(v4)?.octets());
         message.extend(sources.iter().flat_map(|source| source.octets()));
         message.extend(auxiliary);
+        argument::check_len(message.len(), value.at)?;
     }
     message.append(&mut carried.bytes);
     finish(&it, message, None, carried, Protocol::IGMP)

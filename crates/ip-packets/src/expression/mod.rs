@@ -32,7 +32,8 @@ use core::str::FromStr;
 
 pub use error::{ExpressionError, ExpressionProblem};
 
-use syntax::Part;
+use error::Problem;
+use syntax::{Part, Place};
 
 /// A packet as text, parsed.
 ///
@@ -91,6 +92,12 @@ pub struct Expression {
     text: String,
 }
 
+/// The longest text that is parsed, in bytes: the longest packet takes half of it, byte by byte as
+/// `\xHH`.
+const TEXT_LEN_MAX: usize = 0x8_0000;
+/// How much of a longer one its error shows, in bytes.
+const SHOWN_LEN: usize = 72;
+
 /// What stands where an expression leaves addresses out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -145,7 +152,15 @@ impl FromStr for Expression {
     type Err = ExpressionError;
 
     /// Parses an expression, and checks all of its names and values.
+    ///
+    /// No text makes more than a few packets' worth of bytes, and one of more than half a MiB is
+    /// refused unread.
     fn from_str(text: &str) -> Result<Self, ExpressionError> {
+        if text.len() > TEXT_LEN_MAX {
+            let most = TEXT_LEN_MAX;
+            let problem = Problem::new(Place(0), ExpressionProblem::TextTooLong { most });
+            return Err(problem.within(&text[..text.floor_char_boundary(SHOWN_LEN)]));
+        }
         let checked = parse::parse(text)
             .and_then(|parts| build::build(&parts, &Defaults::default()).map(|_| parts));
         match checked {

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::argument::{Arguments, flags, v6};
+use super::argument::{self, Arguments, flags, v6};
 use super::build::{Addresses, Carried, Layer};
 use super::error::Problem;
 use super::{icmp, options};
@@ -163,6 +163,7 @@ fn build_report_of_records(
         rest.extend(it.needed("group").and_then(v6)?.octets());
         rest.extend(sources.iter().flat_map(|source| source.octets()));
         rest.extend(auxiliary);
+        argument::check_len(rest.len(), value.at)?;
     }
     finish(&it, at, carried, 143, rest)
 }

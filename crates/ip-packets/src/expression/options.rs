@@ -238,36 +238,44 @@ fn write_all(
 ) -> Result<Vec<u8>, Problem> {
     let mut out = Vec::new();
     for value in values {
-        let bare;
-        let call = match &value.kind {
-            ValueKind::Call(call) => call,
-            // A name alone is an option without fields.
-            ValueKind::Word(name) => {
-                bare = Call {
-                    name: name.to_ascii_lowercase(),
-                    at: value.at,
-                    arguments: Vec::new(),
-                };
-                &bare
-            }
-            _ => {
-                out.extend(bytes(value)?);
-                continue;
-            }
-        };
-        if argument::is_payload(&call.name) {
-            out.extend(argument::payload(call)?);
-            continue;
-        }
-        let Some(shape) = shapes.iter().find(|shape| shape.name == call.name) else {
-            return Err(Problem::new(
-                value.at,
-                ExpressionProblem::UnknownName { known: names },
-            ));
-        };
-        (shape.write)(&Arguments::new(call, shape.fields)?, &mut out)?;
+        write_one(value, shapes, names, &mut out)?;
+        argument::check_len(out.len(), value.at)?;
     }
     Ok(out)
+}
+
+fn write_one(
+    value: &Value,
+    shapes: &[Shape],
+    names: &'static [&'static str],
+    out: &mut Vec<u8>,
+) -> Result<(), Problem> {
+    let bare;
+    let call = match &value.kind {
+        ValueKind::Call(call) => call,
+        // A name alone is an option without fields.
+        ValueKind::Word(name) => {
+            bare = Call {
+                name: name.to_ascii_lowercase(),
+                at: value.at,
+                arguments: Vec::new(),
+            };
+            &bare
+        }
+        _ => {
+            out.extend(bytes(value)?);
+            return Ok(());
+        }
+    };
+    if argument::is_payload(&call.name) {
+        out.extend(argument::payload(call)?);
+        return Ok(());
+    }
+    let Some(shape) = shapes.iter().find(|shape| shape.name == call.name) else {
+        let problem = ExpressionProblem::UnknownName { known: names };
+        return Err(Problem::new(value.at, problem));
+    };
+    (shape.write)(&Arguments::new(call, shape.fields)?, out)
 }
 
 /// An option that is one byte.

@@ -217,6 +217,7 @@ fn build_sctp(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result
     packet.extend([0; 4]);
     for chunk in it.list("chunks") {
         write_chunk(chunk, &mut packet)?;
+        argument::check_len(packet.len(), chunk.at)?;
     }
     packet.extend(&carried.bytes);
     let sum = match it.u32("chksum")? {

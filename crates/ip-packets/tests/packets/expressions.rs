@@ -304,6 +304,52 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 #[test]
+fn lists_that_make_more_than_a_packet_are_refused_at_the_element_too_much() {
+    let lists = [
+        ("ip(options=[", "zeros(65535)"),
+        ("ip6()/hbh(options=[", "opt(1,zeros(255))"),
+        ("ip()/tcp(options=[", "repeat(65535,1)"),
+        ("ip6()/ra(options=[", "nonce(zeros(2000))"),
+        ("ip()/sctp(chunks=[", "chunk(1,0,zeros(65000))"),
+        ("ip()/icmp(type=11)/ext([", "object(1,1,zeros(65000))"),
+        ("ip()/igmp3r([", "record(4,224.0.0.1,aux=zeros(65000))"),
+        ("ip6()/mld2r([", "record(4,ff02::1,aux=zeros(65000))"),
+    ];
+    for (start, element) in lists {
+        let text = format!("{start}{}])", [element; 1000].join(","));
+        let error = refused(&text);
+        assert!(
+            matches!(error.problem(), ExpressionProblem::TooLong { .. }),
+            "{error}"
+        );
+        let before = error.column() - 1 - start.len();
+        assert_eq!(
+            before % (element.len() + 1),
+            0,
+            "{start}: {}",
+            error.column()
+        );
+        assert!(
+            before / (element.len() + 1) <= 0x2_0000 / 257,
+            "{start}: {before}"
+        );
+    }
+}
+
+#[test]
+fn a_text_longer_than_any_packet_needs_is_refused_unread() {
+    let bytes = "\\x00".repeat(65_000);
+    assert!(format!("\"{bytes}\"").parse::<Expression>().is_ok());
+    let error = refused(&"é".repeat(0x4_0001));
+    assert!(matches!(
+        error.problem(),
+        ExpressionProblem::TextTooLong { .. }
+    ));
+    assert_eq!(error.to_string().lines().count(), 3);
+    assert!(error.to_string().len() < 200, "{error}");
+}
+
+#[test]
 fn a_name_without_brackets_says_the_same_as_one_with_none_between() {
     for (bare, called) in [
         ("hex", "hex()"),
