@@ -66,6 +66,11 @@ fn cut_v4(packet: &Ipv4Packet<'_>, mtu: usize) -> Option<Vec<Vec<u8>>> {
             assert!(mtu < needed && !packet.dont_fragment());
             None
         }
+        Err(FragmentError::OffsetTooGreat { end, max }) => {
+            assert_eq!(end, packet.fragment_offset() + packet.payload().len());
+            assert!(end > max);
+            None
+        }
         Err(error) => panic!("{error}"),
     }
 }

@@ -18,6 +18,8 @@ const MAX_V4_HEADER_LEN: usize = 60;
 /// Fragments other than the last carry a multiple of this many bytes.
 pub(crate) const UNIT: usize = 8;
 const MORE_FRAGMENTS: u16 = 0x2000;
+/// Where a fragment ends at most in the payload of the whole packet, in bytes.
+const MAX_END: usize = u16::MAX as usize;
 
 /// Why a packet cannot be cut into fragments.
 #[non_exhaustive]
@@ -29,6 +31,14 @@ pub enum FragmentError {
     /// An IPv6 packet is a fragment already; only its sender may cut it.
     #[error("the packet is a fragment already")]
     AlreadyFragment,
+    /// A fragment ends where no offset of 13 bits and no whole packet reach.
+    #[error("the packet is a fragment that ends at byte {end} of the whole, {max} at most")]
+    OffsetTooGreat {
+        /// Where it ends in the whole payload, in bytes.
+        end: usize,
+        /// Where it may end, in bytes.
+        max: usize,
+    },
     /// No fragment fits.
     #[error("fragments of this packet need an MTU of {needed}, it is {mtu}")]
     MtuTooSmall {
@@ -46,7 +56,8 @@ impl<'a> Ipv4Packet<'a> {
     /// stays: it is the sender's part to have made it unique.
     ///
     /// # Errors
-    /// [`FragmentError`] if the packet may not be cut, or there is no room for 8 bytes of payload.
+    /// [`FragmentError`] if the packet may not be cut, there is no room for 8 bytes of payload, or the
+    /// packet is a fragment that ends beyond byte 65535 of the whole.
     ///
     /// Source: RFC 791 §3.2.
     pub fn fragments(&self, mtu: usize) -> Result<Fragments<'a>, FragmentError> {
@@ -55,6 +66,10 @@ impl<'a> Ipv4Packet<'a> {
         }
         if self.dont_fragment() {
             return Err(FragmentError::DontFragment);
+        }
+        let (end, max) = (self.fragment_offset() + self.payload().len(), MAX_END);
+        if end > max {
+            return Err(FragmentError::OffsetTooGreat { end, max });
         }
         let needed = self.header_len() + UNIT;
         if mtu < needed {

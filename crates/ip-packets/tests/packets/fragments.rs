@@ -127,6 +127,34 @@ fn an_mtu_without_room_for_8_bytes_is_refused() {
 }
 
 #[test]
+fn a_v4_fragment_that_ends_beyond_the_greatest_packet_is_not_cut_further() {
+    let fragment = |len: usize| {
+        v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into())
+            .dont_fragment(false)
+            .fragment_offset(65_472)
+            .bare(Protocol::UDP)
+            .payload(&[7; 100][..len])
+            .build()
+    };
+    let offsets: Vec<_> = pieces_of_v4(&fragment(63), 28)
+        .unwrap()
+        .iter()
+        .map(|piece| Ipv4Packet::parse(piece).unwrap().fragment_offset())
+        .collect();
+    assert_eq!(
+        offsets.first().zip(offsets.last()),
+        Some((&65_472, &65_528))
+    );
+    let error = FragmentError::OffsetTooGreat {
+        end: 65_536,
+        max: 65_535,
+    };
+    assert_eq!(pieces_of_v4(&fragment(64), 28), Err(error));
+    let whole = fragment(100);
+    assert_eq!(pieces_of_v4(&whole, whole.len()), Ok(vec![whole.clone()]));
+}
+
+#[test]
 fn v6_fragments_repeat_hop_by_hop_and_routing_headers_only() {
     let mut headers = vec![60, 0, 1, 4, 0, 0, 0, 0];
     headers.extend([43, 0, 1, 4, 0, 0, 0, 0]);
