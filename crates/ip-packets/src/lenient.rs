@@ -6,7 +6,7 @@ use crate::ParseError;
 ///
 /// The view is the same type as strict parsing returns, over what is there: a payload that is cut
 /// off is shorter, a header length that cannot be is taken for the smallest or greatest that can.
-/// Where [`stopped`](Self::stopped) is `None`, strict parsing returns the same view; otherwise it is
+/// Where [`stopped`](field@Self::stopped) is `None`, strict parsing returns the same view; otherwise it is
 /// the error of strict parsing.
 ///
 /// ```
