@@ -4,10 +4,12 @@ use core::net::Ipv6Addr;
 
 use crate::error::{Field, Layer, ParseError};
 use crate::header::IPV6_HEADER_LEN;
-use crate::{Ipv6Extension, Protocol};
+use crate::{BuildError, Ipv6Extension, Protocol};
 
 /// The length of a fragment header, in bytes.
 pub(crate) const FRAGMENT_HEADER_LEN: usize = 8;
+/// The greatest offset that a fragment header can say, in bytes.
+const OFFSET_MAX: usize = 0x1fff * 8;
 
 /// One extension header, its next header and length fields included.
 ///
@@ -51,6 +53,15 @@ impl Ipv6Fragment {
             more: low & 1 != 0,
             identification: u32::from_be_bytes(*id),
         })
+    }
+
+    /// Says whether the field can say the offset, which is written rounded down to 8.
+    pub(crate) const fn check(&self) -> Result<(), BuildError> {
+        let (layer, value, max) = (Layer::Ipv6, self.offset, OFFSET_MAX);
+        if value > max {
+            return Err(BuildError::TooGreat { layer, value, max });
+        }
+        Ok(())
     }
 
     /// Returns the header as it is on the wire, before one of kind `next`.

@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::error::{Layer, ParseError, short_header};
 use crate::multicast::{GroupRecord, SOURCE_QUERY_LEN, SourceQuery, floating};
 use crate::registry::registry;
-use crate::{Lenient, Sequence, checksum};
+use crate::{BuildError, Lenient, Sequence, checksum};
 
 /// The length of an IGMP header, in bytes.
 pub const IGMP_HEADER_LEN: usize = 8;
@@ -279,6 +279,25 @@ impl IgmpKind<'_> {
             Self::V3Report { records } => records.encoded_len(),
             Self::Other { body, .. } => body.len(),
             _ => 0,
+        }
+    }
+
+    /// Says whether the count in the word can be written.
+    pub(crate) fn check_word(&self) -> Result<(), BuildError> {
+        match self {
+            Self::V3Report { records } => {
+                BuildError::check_count(Layer::Igmp, records.len(), usize::from(u16::MAX))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says whether what follows the word can be written.
+    pub(crate) fn check_body(&self) -> Result<(), BuildError> {
+        match self {
+            Self::Query { v3: Some(v3), .. } => v3.check(),
+            Self::V3Report { records } => records.check(),
+            _ => Ok(()),
         }
     }
 

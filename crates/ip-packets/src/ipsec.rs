@@ -1,5 +1,6 @@
 //! The two headers of IPsec, as far as one without keys can read them.
 
+use crate::BuildError;
 use crate::error::{Expected, Field, Layer, ParseError, short_header};
 
 /// The length of the part of an authentication header before its check value, in bytes.
@@ -48,6 +49,11 @@ impl<'a> AuthenticationHeader<'a> {
             }),
             None => Err(wrong_len(len, bytes.len())),
         }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        let len = AUTHENTICATION_LEN + self.icv.len().next_multiple_of(4);
+        BuildError::check_len(Layer::Authentication, len, (usize::from(u8::MAX) + 2) * 4)
     }
 
     pub(crate) fn emit(&self, next: u8, put: &mut dyn FnMut(&[u8])) {

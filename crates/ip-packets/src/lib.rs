@@ -60,6 +60,8 @@ mod traffic_class;
 mod udp;
 mod udp_lite;
 
+#[cfg(feature = "alloc")]
+pub use build::Quote;
 pub use build::{
     Bare, BuildError, Esp, EspBuilder, Gre, GreBuilder, Icmp, IcmpBuilder, Icmpv4Body, Icmpv6Body,
     Igmp, IgmpBody, IgmpBuilder, IpBuilder, Ipv4Builder, Ipv6Builder, MultiPart, PacketBuilder,

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::BuildError;
 use crate::error::{Field, Layer, ParseError};
 use crate::registry::registry;
 use crate::sequence::{Element, Sequence, cut};
@@ -74,6 +75,13 @@ impl<'a, A: Element<'a>> Element<'a> for GroupRecord<'a, A> {
         RECORD_HEADER_LEN + self.group.encoded_len() + self.sources.encoded_len() + auxiliary_len
     }
 
+    fn check(&self) -> Result<(), BuildError> {
+        let layer = record_layer::<A>();
+        BuildError::check_count(layer, self.sources.len(), usize::from(u16::MAX))?;
+        let len = self.auxiliary.len().next_multiple_of(4);
+        BuildError::check_len(layer, len, usize::from(u8::MAX) * 4)
+    }
+
     fn write(&self, room: &mut [u8]) {
         let Some((header, rest)) = room.split_first_chunk_mut::<RECORD_HEADER_LEN>() else {
             return;
@@ -144,6 +152,11 @@ impl<'a, A: Element<'a>> SourceQuery<'a, A> {
     #[must_use]
     pub fn interval(&self) -> Duration {
         Duration::from_secs(u64::from(floating(self.interval_code)))
+    }
+
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        let count = self.sources.len();
+        BuildError::check_count(record_layer::<A>(), count, usize::from(u16::MAX))
     }
 
     pub(crate) fn encoded_len(&self) -> usize {

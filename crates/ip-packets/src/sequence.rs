@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::error::{Expected, Field, Layer};
-use crate::{Lenient, ParseError};
+use crate::{BuildError, Lenient, ParseError};
 
 /// What a [`Sequence`] is made of: an address, an option, a record.
 pub trait Element<'a>: Copy + PartialEq {
@@ -17,6 +17,14 @@ pub trait Element<'a>: Copy + PartialEq {
 
     /// Returns the length it is written with, in bytes.
     fn encoded_len(&self) -> usize;
+
+    /// Says whether its lengths and counts can say what it is.
+    ///
+    /// # Errors
+    /// [`BuildError`] if something is longer or more than its field can say.
+    fn check(&self) -> Result<(), BuildError> {
+        Ok(())
+    }
 
     /// Writes it to `room`, which is exactly [`encoded_len`](Self::encoded_len) bytes long and zero.
     fn write(&self, room: &mut [u8]);
@@ -108,6 +116,14 @@ impl<'a, T: Element<'a>> Sequence<'a, T> {
     #[must_use]
     pub fn encoded_len(&self) -> usize {
         self.iter().map(|element| element.encoded_len()).sum()
+    }
+
+    /// Says whether all elements can be written as they are; those that were read can.
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        match self.0 {
+            Form::Given(elements) => elements.iter().try_for_each(T::check),
+            Form::Wire(_) => Ok(()),
+        }
     }
 
     /// Takes as many elements from the start of `bytes` as a count says, or as can be read.

@@ -6,6 +6,7 @@ use alloc::{vec, vec::Vec};
 use super::ip::{ICMPV4_ERROR_LEN, ICMPV6_ERROR_LEN};
 use super::{BuildError, PacketBuilder, Payload, Upper};
 use crate::checksum::{PseudoHeader, checksum};
+use crate::error::Layer;
 use crate::header::IpVersion;
 use crate::icmp::{MIN_QUOTE_LEN, structure_len, write_structure};
 use crate::icmpv4::ICMP_HEADER_LEN;
@@ -22,6 +23,8 @@ pub struct Icmp {
     message_type: u8,
     code: u8,
     word: [u8; 4],
+    /// Why the word is not what the message asks for.
+    refused: Option<BuildError>,
     checksum: Option<u16>,
 }
 
@@ -32,8 +35,18 @@ impl Icmp {
             message_type,
             code,
             word,
+            refused: None,
             checksum: None,
         }
+    }
+
+    /// Takes note of whether the word can say what the message asks for.
+    pub(super) const fn with_word_check(mut self, checked: Result<(), BuildError>) -> Self {
+        self.refused = match checked {
+            Ok(()) => None,
+            Err(error) => Some(error),
+        };
+        self
     }
 }
 
@@ -56,6 +69,7 @@ impl<P> IcmpBuilder<'_, P> {
     #[inline]
     pub const fn word(mut self, word: [u8; 4]) -> Self {
         self.upper.word = word;
+        self.upper.refused = None;
         self
     }
 
@@ -117,7 +131,9 @@ impl<'a, P: Payload> IcmpBuilder<'a, P> {
             };
             let [units, ..] = (part.quote_len / unit).to_le_bytes();
             if let Some(at) = length_octet(version, icmp.message_type) {
+                let (layer, max) = (icmp_layer(version), usize::from(u8::MAX) * unit);
                 icmp.word[at] = units;
+                icmp.refused = BuildError::check_len(layer, part.quote_len, max).err();
             }
             part
         })
@@ -142,11 +158,15 @@ impl<'a, P: Payload> IcmpBuilder<'a, P> {
     ///
     /// Source: RFC 1812 §4.3.2.3, RFC 4443 §2.4 (c).
     #[cfg(feature = "alloc")]
-    pub fn quote<Q: Payload>(self, packet: Q) -> IcmpBuilder<'a, Vec<u8>> {
+    pub fn quote<Q: Payload>(self, packet: Q) -> IcmpBuilder<'a, Quote> {
         let mut quoted = vec![0; packet.encoded_len()];
         packet.emit(&mut quoted);
         quoted.truncate(self.quote_room());
-        self.map_payload(|_, _| quoted)
+        let quote = Quote {
+            bytes: quoted,
+            refused: packet.check().err(),
+        };
+        self.map_payload(|_, _| quote)
     }
 
     /// Returns how long a quote may be, in bytes.
@@ -167,6 +187,13 @@ const fn quote_unit(version: IpVersion) -> usize {
     }
 }
 
+const fn icmp_layer(version: IpVersion) -> Layer {
+    match version {
+        IpVersion::V4 => Layer::Icmpv4,
+        IpVersion::V6 => Layer::Icmpv6,
+    }
+}
+
 /// Returns which byte of the word says how long the quote is. RFC 4884 §4.
 const fn length_octet(version: IpVersion, message_type: u8) -> Option<usize> {
     match version {
@@ -180,6 +207,31 @@ const fn length_octet(version: IpVersion, message_type: u8) -> Option<usize> {
             Icmpv6Type::DESTINATION_UNREACHABLE | Icmpv6Type::TIME_EXCEEDED => Some(0),
             _ => None,
         },
+    }
+}
+
+/// The start of a packet that was in the making, as the payload of an ICMP error.
+///
+/// An error that quotes what cannot be written as it was asked for cannot be either.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Debug)]
+pub struct Quote {
+    bytes: Vec<u8>,
+    refused: Option<BuildError>,
+}
+
+#[cfg(feature = "alloc")]
+impl Payload for Quote {
+    fn encoded_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        self.refused.map_or(Ok(()), Err)
+    }
+
+    fn emit(&self, room: &mut [u8]) {
+        room.copy_from_slice(&self.bytes);
     }
 }
 
@@ -198,7 +250,8 @@ impl<P: Payload> Payload for MultiPart<'_, P> {
     }
 
     fn check(&self) -> Result<(), BuildError> {
-        self.quote.check()
+        self.quote.check()?;
+        self.objects.check()
     }
 
     fn emit(&self, room: &mut [u8]) {
@@ -219,6 +272,10 @@ impl Payload for Icmpv4Body<'_> {
         self.0.body_len()
     }
 
+    fn check(&self) -> Result<(), BuildError> {
+        self.0.check_body()
+    }
+
     fn emit(&self, room: &mut [u8]) {
         self.0.write_body(room);
     }
@@ -231,6 +288,10 @@ pub struct Icmpv6Body<'a>(pub(super) Icmpv6Kind<'a>);
 impl Payload for Icmpv6Body<'_> {
     fn encoded_len(&self) -> usize {
         self.0.body_len()
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        self.0.check_body()
     }
 
     fn emit(&self, room: &mut [u8]) {
@@ -254,7 +315,7 @@ impl Upper for Icmp {
 
     #[inline]
     fn check(&self, _: usize) -> Result<(), BuildError> {
-        Ok(())
+        self.refused.map_or(Ok(()), Err)
     }
 
     #[inline]

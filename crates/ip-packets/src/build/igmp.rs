@@ -15,6 +15,8 @@ pub struct Igmp {
     message_type: u8,
     code: u8,
     word: [u8; 4],
+    /// Why the word is not what the message asks for.
+    refused: Option<BuildError>,
     checksum: Option<u16>,
 }
 
@@ -24,6 +26,7 @@ impl Igmp {
             message_type: message.message_type().number(),
             code: message.code(),
             word: message.word(),
+            refused: message.check_word().err(),
             checksum: None,
         }
     }
@@ -48,6 +51,7 @@ impl<P> IgmpBuilder<'_, P> {
     #[inline]
     pub const fn word(mut self, word: [u8; 4]) -> Self {
         self.upper.word = word;
+        self.upper.refused = None;
         self
     }
 
@@ -72,7 +76,7 @@ impl Upper for Igmp {
 
     #[inline]
     fn check(&self, _: usize) -> Result<(), BuildError> {
-        Ok(())
+        self.refused.map_or(Ok(()), Err)
     }
 
     fn write(&self, segment: &mut [u8], _: &PseudoHeader) {
@@ -93,6 +97,10 @@ pub struct IgmpBody<'a>(pub(super) IgmpKind<'a>);
 impl Payload for IgmpBody<'_> {
     fn encoded_len(&self) -> usize {
         self.0.body_len()
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        self.0.check_body()
     }
 
     fn emit(&self, room: &mut [u8]) {

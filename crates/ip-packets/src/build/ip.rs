@@ -366,8 +366,8 @@ impl<'a> Ipv4Builder<'a> {
     /// ```
     pub fn icmpv4(self, message: Icmpv4Kind<'a>) -> IcmpBuilder<'a, Icmpv4Body<'a>> {
         let (message_type, code) = (message.message_type().number(), message.code());
-        self.icmp(message_type, code)
-            .word(message.word())
+        let header = Icmp::new(message_type, code, message.word());
+        self.upper(header.with_word_check(message.check_word()))
             .nest(Icmpv4Body(message))
     }
 
@@ -428,8 +428,8 @@ impl<'a> Ipv6Builder<'a> {
     /// ```
     pub fn icmpv6(self, message: Icmpv6Kind<'a>) -> IcmpBuilder<'a, Icmpv6Body<'a>> {
         let (message_type, code) = (message.message_type().number(), message.code());
-        self.icmp(message_type, code)
-            .word(message.word())
+        let header = Icmp::new(message_type, code, message.word());
+        self.upper(header.with_word_check(message.check_word()))
             .nest(Icmpv6Body(message))
     }
 

@@ -44,6 +44,15 @@ impl Extensions<'_> {
         }
     }
 
+    /// Says whether each header can say how long it is.
+    #[inline]
+    fn check(&self) -> Result<(), BuildError> {
+        match self {
+            Self::Wire(_) => Ok(()),
+            Self::Typed(headers) => headers.iter().try_for_each(Ipv6Extension::check),
+        }
+    }
+
     /// Returns what the first header is, where the headers themselves know.
     #[inline]
     const fn first(&self) -> Option<Protocol> {
@@ -175,6 +184,7 @@ impl<'a> Ipv6Builder<'a> {
 
     #[inline(always)]
     pub(super) fn check(&self, segment_len: usize) -> Result<(), BuildError> {
+        self.extensions.check()?;
         let len = self.extensions.len() + segment_len;
         if len > MAX_LEN && self.payload_len.is_none() {
             return Err(BuildError::TooLong {

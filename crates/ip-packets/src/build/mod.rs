@@ -27,6 +27,8 @@ use crate::header::IpVersion;
 
 pub use esp::{Esp, EspBuilder};
 pub use gre::{Gre, GreBuilder};
+#[cfg(feature = "alloc")]
+pub use icmp::Quote;
 pub use icmp::{Icmp, IcmpBuilder, Icmpv4Body, Icmpv6Body, MultiPart};
 pub use igmp::{Igmp, IgmpBody, IgmpBuilder};
 pub use ip::{IpBuilder, ip, v4, v6};
@@ -58,6 +60,26 @@ pub enum BuildError {
         /// The length, in bytes.
         len: usize,
         /// The greatest length it can say, in bytes.
+        max: usize,
+    },
+    /// There is more of something than its count can say.
+    #[error("{layer} cannot count {count} entries, {max} at most")]
+    TooMany {
+        /// The layer with the count.
+        layer: Layer,
+        /// How many there are.
+        count: usize,
+        /// The greatest number it can say.
+        max: usize,
+    },
+    /// A number is greater than its field can say.
+    #[error("{layer} has no room for {value} in a field whose greatest value is {max}")]
+    TooGreat {
+        /// The layer with the field.
+        layer: Layer,
+        /// The number.
+        value: usize,
+        /// The greatest number the field can say.
         max: usize,
     },
     /// The options do not fit into the header.
@@ -202,8 +224,8 @@ impl<U: Upper, P: Payload> PacketBuilder<'_, U, P> {
     /// Writes the packet to the start of `buf` and returns its length in bytes.
     ///
     /// # Errors
-    /// [`BuildError`] if the buffer is too small, options do not fit, or something is longer than
-    /// its length field can say and the field was not set by hand. `buf` is then as it was.
+    /// [`BuildError`] if the buffer is too small, options do not fit, or something is longer, more or
+    /// greater than its field can say and the field was not set by hand. `buf` is then as it was.
     #[inline(always)]
     pub fn write(&self, buf: &mut [u8]) -> Result<usize, BuildError> {
         self.check_all()?;
@@ -272,6 +294,24 @@ impl<U: Upper, P: Payload> PacketBuilder<'_, U, P> {
         let protocol = self.upper.protocol(self.ip.version());
         self.ip.write(header, segment.len(), protocol);
         self.upper.write(segment, &self.ip.pseudo_header(header));
+    }
+}
+
+impl BuildError {
+    /// Refuses a length beyond what its field can say.
+    pub(crate) const fn check_len(layer: Layer, len: usize, max: usize) -> Result<(), Self> {
+        if len > max {
+            return Err(Self::TooLong { layer, len, max });
+        }
+        Ok(())
+    }
+
+    /// Refuses a count beyond what its field can say.
+    pub(crate) const fn check_count(layer: Layer, count: usize, max: usize) -> Result<(), Self> {
+        if count > max {
+            return Err(Self::TooMany { layer, count, max });
+        }
+        Ok(())
     }
 }
 

@@ -11,6 +11,8 @@ pub(super) struct Options {
     bytes: [u8; MAX_OPTIONS_LEN],
     len: usize,
     left_out_len: usize,
+    /// A number that did not fit its field, 0 if there is none.
+    cut_number: u16,
 }
 
 impl Options {
@@ -18,6 +20,7 @@ impl Options {
         bytes: [0; MAX_OPTIONS_LEN],
         len: 0,
         left_out_len: 0,
+        cut_number: 0,
     };
 
     /// Adds an option of `len` bytes that `write` writes, or else counts it as left out.
@@ -32,6 +35,12 @@ impl Options {
     /// Counts `len` bytes as left out.
     pub(super) const fn leave_out(&mut self, len: usize) {
         self.left_out_len += len;
+    }
+
+    /// Takes note of a number that was written modulo a field of 15 bits.
+    #[inline]
+    pub(super) const fn cut(&mut self, number: u16) {
+        self.cut_number = number;
     }
 
     /// Replaces all by `bytes`.
@@ -58,7 +67,7 @@ impl Options {
         }
     }
 
-    /// Says whether all of them fit.
+    /// Says whether all of them fit, and what they say fits them.
     #[inline(always)]
     pub(super) const fn check(&self, layer: Layer) -> Result<(), BuildError> {
         if self.left_out_len > 0 {
@@ -66,6 +75,13 @@ impl Options {
                 layer,
                 len: self.len + self.left_out_len,
                 max: MAX_OPTIONS_LEN,
+            });
+        }
+        if self.cut_number > 0 {
+            return Err(BuildError::TooGreat {
+                layer,
+                value: self.cut_number as usize,
+                max: 0x7fff,
             });
         }
         Ok(())

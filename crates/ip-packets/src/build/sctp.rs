@@ -87,6 +87,10 @@ impl<'a, T: Element<'a>> Payload for Sequence<'a, T> {
         Self::encoded_len(self)
     }
 
+    fn check(&self) -> Result<(), BuildError> {
+        Self::check(self)
+    }
+
     fn emit(&self, room: &mut [u8]) {
         self.write(room);
     }

@@ -160,6 +160,11 @@ impl<P> TcpBuilder<'_, P> {
     #[inline(always)]
     pub fn option(mut self, option: TcpOption<'_>) -> Self {
         let options = &mut self.upper.options;
+        if let TcpOption::UserTimeout(timeout) = option
+            && !timeout.fits()
+        {
+            options.cut(timeout.number());
+        }
         options.push(option.encoded_len(), |room| option.write(room));
         self
     }

@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 
 use super::interface::{InterfaceInformation, address_octets_len, address_of, trimmed};
+use crate::BuildError;
 use crate::checksum;
 use crate::error::{Expected, Field, Layer, ParseError, short_header};
 use crate::registry::registry;
@@ -258,6 +259,10 @@ impl<'a> Element<'a> for IcmpObject<'a> {
 
     fn encoded_len(&self) -> usize {
         OBJECT_HEADER_LEN + self.data_len()
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        BuildError::check_len(Layer::Icmpv4, self.encoded_len(), usize::from(u16::MAX))
     }
 
     fn write(&self, room: &mut [u8]) {

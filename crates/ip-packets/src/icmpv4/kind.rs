@@ -10,7 +10,7 @@ use super::codes::{
 use crate::error::{Field, Layer, ParseError, short_header};
 use crate::icmp::{quoted_part, structure_len, two_words, write_structure};
 use crate::sequence::{Element, cut};
-use crate::{Echo, ExtendedEchoReply, ExtendedEchoRequest, Sequence, TimeExceededCode};
+use crate::{BuildError, Echo, ExtendedEchoReply, ExtendedEchoRequest, Sequence, TimeExceededCode};
 
 /// The length of a router entry on the wire, in words of 4 bytes. RFC 1256 §3.
 const ROUTER_ENTRY_WORDS: u8 = 2;
@@ -388,6 +388,24 @@ impl<'a> Icmpv4Kind<'a> {
             Self::ExtendedEchoRequest(request) => structure_len(&request.objects),
             Self::Other { body, .. } => body.len(),
             other => other.quoted().map_or(0, <[u8]>::len),
+        }
+    }
+
+    /// Says whether the count in the word can be written.
+    pub(crate) fn check_word(&self) -> Result<(), BuildError> {
+        match self {
+            Self::RouterAdvertisement { routers, .. } => {
+                BuildError::check_count(Layer::Icmpv4, routers.len(), usize::from(u8::MAX))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says whether what follows the word can be written.
+    pub(crate) fn check_body(&self) -> Result<(), BuildError> {
+        match self {
+            Self::ExtendedEchoRequest(request) => request.objects.check(),
+            _ => Ok(()),
         }
     }
 

@@ -11,7 +11,7 @@ use super::ndp::{
 };
 use crate::error::{Layer, ParseError, short_header};
 use crate::icmp::{quoted_part, structure_len, two_words, write_structure};
-use crate::{Echo, ExtendedEchoReply, ExtendedEchoRequest, Sequence, TimeExceededCode};
+use crate::{BuildError, Echo, ExtendedEchoReply, ExtendedEchoRequest, Sequence, TimeExceededCode};
 
 /// What a message says.
 ///
@@ -353,6 +353,26 @@ impl<'a> Icmpv6Kind<'a> {
             Self::ExtendedEchoRequest(request) => structure_len(&request.objects),
             Self::Other { body, .. } => body.len().saturating_sub(4),
             other => other.quoted().map_or(0, <[u8]>::len),
+        }
+    }
+
+    /// Says whether the count in the word can be written.
+    pub(crate) fn check_word(&self) -> Result<(), BuildError> {
+        match self {
+            Self::Mld2Report { records } => {
+                BuildError::check_count(Layer::Icmpv6, records.len(), usize::from(u16::MAX))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says whether what follows the word can be written.
+    pub(crate) fn check_body(&self) -> Result<(), BuildError> {
+        match self {
+            Self::MldQuery(query) => query.v2.map_or(Ok(()), |query| query.check()),
+            Self::Mld2Report { records } => records.check(),
+            Self::ExtendedEchoRequest(request) => request.objects.check(),
+            other => other.ndp_options().map_or(Ok(()), |it| it.check()),
         }
     }
 

@@ -3,11 +3,15 @@
 mod options;
 mod routing;
 
+use crate::error::Layer;
 use crate::extension::{ExtensionHeader, FRAGMENT_HEADER_LEN, Ipv6Fragment};
-use crate::{AuthenticationHeader, Protocol};
+use crate::{AuthenticationHeader, BuildError, Protocol};
 
 pub use options::{Ipv6Option, Ipv6Options, Ipv6OptionsIter, UnknownOptionAction};
 pub use routing::{RoutingHeader, RplRoute};
+
+/// The greatest length that a header of 8-byte units can say, in bytes.
+const HEADER_LEN_MAX: usize = 256 * 8;
 
 /// What an extension header says.
 ///
@@ -95,6 +99,22 @@ impl Ipv6Extension<'_> {
         let mut len = 0;
         self.emit(Protocol::NO_NEXT_HEADER, &mut |bytes| len += bytes.len());
         len
+    }
+
+    /// Says whether its lengths can say what it is.
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        match self {
+            Self::HopByHop(options) | Self::Destination(options) => {
+                options.check()?;
+                BuildError::check_len(Layer::Ipv6, self.encoded_len(), HEADER_LEN_MAX)
+            }
+            Self::Routing(_) => {
+                BuildError::check_len(Layer::Ipv6, self.encoded_len(), HEADER_LEN_MAX)
+            }
+            Self::Fragment(fragment) => fragment.check(),
+            Self::Authentication(header) => header.check(),
+            Self::Other { .. } => Ok(()),
+        }
     }
 
     /// Writes the header, before one of kind `next`, to `room`, which is exactly as long.

@@ -2,8 +2,8 @@
 
 use core::net::Ipv6Addr;
 
-use crate::Ipv6OptionKind;
 use crate::error::{Field, Layer, ParseError};
+use crate::{BuildError, Ipv6OptionKind};
 
 const PAD_1: u8 = Ipv6OptionKind::PAD1.number();
 const PAD_N: u8 = Ipv6OptionKind::PAD_N.number();
@@ -121,6 +121,11 @@ impl<'a> Ipv6Option<'a> {
         }
     }
 
+    fn check(&self) -> Result<(), BuildError> {
+        let data_len = self.encoded_len().saturating_sub(2);
+        BuildError::check_len(Layer::Ipv6, data_len, usize::from(u8::MAX))
+    }
+
     fn emit(&self, put: &mut dyn FnMut(&[u8])) {
         const ZEROS: [u8; 255] = [0; 255];
         let [len, ..] = self.encoded_len().wrapping_sub(2).to_le_bytes();
@@ -170,6 +175,13 @@ impl<'a> Ipv6Options<'a> {
         Ipv6OptionsIter {
             form: self.0,
             at: 0,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), BuildError> {
+        match self.0 {
+            Form::Wire(_) => Ok(()),
+            Form::Typed(options) => options.iter().try_for_each(Ipv6Option::check),
         }
     }
 

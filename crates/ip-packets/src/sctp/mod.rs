@@ -5,7 +5,7 @@ mod crc32c;
 use crate::error::{Field, Layer, ParseError, short_header};
 use crate::registry::registry;
 use crate::sequence::{Element, Sequence, cut, too_short};
-use crate::{Lenient, Ports};
+use crate::{BuildError, Lenient, Ports};
 
 pub use crc32c::Crc32c;
 
@@ -218,6 +218,11 @@ impl<'a> Element<'a> for SctpChunk<'a> {
 
     fn encoded_len(&self) -> usize {
         CHUNK_HEADER_LEN + self.value.len().next_multiple_of(4)
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        let len = CHUNK_HEADER_LEN + self.value.len();
+        BuildError::check_len(Layer::Sctp, len, usize::from(u16::MAX))
     }
 
     fn write(&self, room: &mut [u8]) {

@@ -116,6 +116,18 @@ impl UserTimeout {
         }
     }
 
+    /// Returns the number of seconds or minutes.
+    pub(crate) const fn number(self) -> u16 {
+        match self {
+            Self::Seconds(number) | Self::Minutes(number) => number,
+        }
+    }
+
+    /// Says whether 15 bits can say the number.
+    pub(crate) const fn fits(self) -> bool {
+        self.number() & MINUTES == 0
+    }
+
     const fn from_bits(bits: u16) -> Self {
         match bits & MINUTES {
             0 => Self::Seconds(bits),

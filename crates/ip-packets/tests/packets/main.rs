@@ -17,6 +17,7 @@ mod icmp;
 mod ipv4_options;
 mod ipv6;
 mod lenient;
+mod limits;
 mod messages;
 mod ndp;
 mod nesting;

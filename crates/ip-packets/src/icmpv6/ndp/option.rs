@@ -4,6 +4,7 @@ use core::net::Ipv6Addr;
 
 use super::domain::names;
 use super::{DomainName, Pref64, PrefixInformation, RouteInformation};
+use crate::BuildError;
 use crate::error::{Field, Layer, ParseError};
 use crate::icmp::trimmed;
 use crate::registry::registry;
@@ -271,6 +272,11 @@ impl<'a> Element<'a> for NdpOption<'a> {
 
     fn encoded_len(&self) -> usize {
         (HEADER_LEN + self.data_len()).next_multiple_of(UNIT)
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        let max = usize::from(u8::MAX) * UNIT;
+        BuildError::check_len(Layer::Icmpv6, self.encoded_len(), max)
     }
 
     /// The length is written modulo 256 units.
