@@ -123,6 +123,19 @@ impl<'a> Ipv4Packet<'a> {
         header::v4_destination(self.header)
     }
 
+    /// Returns the address where the packet ends its way: the last one of a source route that is not
+    /// used up, which checksums cover, else [`destination`](Self::destination).
+    ///
+    /// Source: RFC 791 §3.1, p. 18; Linux, tcpdump and Wireshark compute checksums so.
+    #[must_use]
+    #[inline]
+    pub fn final_destination(&self) -> Ipv4Addr {
+        if self.options.is_empty() {
+            return self.destination();
+        }
+        self.options().final_destination(self.destination())
+    }
+
     /// Returns the protocol of the payload.
     #[must_use]
     #[inline]
@@ -214,7 +227,7 @@ impl<'a> Ipv4Packet<'a> {
     #[must_use]
     #[inline]
     pub fn pseudo_header(&self) -> PseudoHeader {
-        PseudoHeader::v4(self.source(), self.destination())
+        PseudoHeader::v4(self.source(), self.final_destination())
     }
 }
 

@@ -1,13 +1,13 @@
 //! Changes to a packet in place, every checksum kept right by its difference.
 
-use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::checksum::Sum;
 use crate::error::ParseError;
 use crate::extension::Walk;
 use crate::header::{self, IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpVersion};
 use crate::traffic_class::{with_dscp, with_ecn};
-use crate::{Dscp, Ecn, IpPacket, Protocol, TcpFlags, Transport};
+use crate::{Dscp, Ecn, IpPacket, Ipv4Options, Protocol, TcpFlags, Transport};
 
 /// A packet to be changed in place.
 ///
@@ -188,19 +188,37 @@ impl<'a> IpPacketMut<'a> {
 
     /// Sets the destination address in the IP header.
     ///
-    /// Under a routing header of IPv6 that says where the packet ends its way, checksums cover that
-    /// address, and change only as far as it does.
+    /// Under a routing header of IPv6 or a source route of IPv4 that says where the packet ends its
+    /// way, checksums cover that address, and change only as far as it does.
     ///
     /// # Errors
     /// [`RewriteError::WrongVersion`] if the address is not of the version of the packet.
     #[inline]
     pub fn set_destination_address(&mut self, address: IpAddr) -> Result<(), RewriteError> {
         match (self.version, address) {
-            (IpVersion::V4, IpAddr::V4(v4)) => self.replace(16, v4.octets(), Covers::Both),
+            (IpVersion::V4, IpAddr::V4(v4)) => self.set_v4_destination(v4),
             (IpVersion::V6, IpAddr::V6(v6)) => self.set_v6_destination(v6),
             _ => return Err(RewriteError::WrongVersion { address }),
         }
         Ok(())
+    }
+
+    #[inline]
+    fn set_v4_destination(&mut self, address: Ipv4Addr) {
+        let is_routed = self.upper.offset > IPV4_HEADER_LEN && self.has_source_route();
+        let covers = if is_routed {
+            Covers::IpHeader
+        } else {
+            Covers::Both
+        };
+        self.replace(16, address.octets(), covers);
+    }
+
+    /// Says whether a source route has the address where the packet ends its way.
+    fn has_source_route(&self) -> bool {
+        let options = self.bytes.get(IPV4_HEADER_LEN..self.upper.offset);
+        let options = Ipv4Options::new(options.unwrap_or_default());
+        options.route_end().is_some()
     }
 
     #[inline]

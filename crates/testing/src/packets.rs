@@ -97,13 +97,15 @@ impl Packets {
     }
 
     fn ipv4_options(&mut self) -> String {
-        let options = match self.below(12) {
+        let options = match self.below(14) {
             0 => format!("rr({})", 1 + self.below(9)),
             1 => format!("rr([{},{}],8)", self.v4(), self.v4()),
             2 => "ra(0)".to_owned(),
             3 => "nop,nop,ra(0)".to_owned(),
             4 => format!("ts(0,[{},{}],13)", self.number(25), self.number(25)),
             5 => format!("ts(1,[{},{}],13)", self.v4(), self.number(25)),
+            6 => format!("lsrr([{},{}])", self.v4(), self.v4()),
+            7 => format!("ssrr([{},{}],8)", self.v4(), self.v4()),
             _ => return String::new(),
         };
         format!(",options=[{options}]")

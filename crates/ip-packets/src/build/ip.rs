@@ -127,7 +127,7 @@ impl<'a> IpBuilder<'a> {
     #[inline(always)]
     pub(super) fn pseudo_header(&self, header: &[u8]) -> PseudoHeader {
         match self {
-            Self::V4(builder) => builder.pseudo_header(),
+            Self::V4(builder) => builder.pseudo_header(header),
             Self::V6(builder) => builder.pseudo_header(header),
         }
     }

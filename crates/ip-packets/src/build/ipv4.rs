@@ -10,7 +10,7 @@ use crate::checksum::{PseudoHeader, Sum};
 use crate::error::Layer;
 use crate::header::IPV4_HEADER_LEN;
 use crate::traffic_class::{with_dscp, with_ecn};
-use crate::{Dscp, Ecn, Ipv4Option, Protocol};
+use crate::{Dscp, Ecn, Ipv4Option, Ipv4Options, Protocol};
 
 const RESERVED_FLAG: u16 = 0x8000;
 const DONT_FRAGMENT: u16 = 0x4000;
@@ -176,9 +176,14 @@ impl Ipv4Builder<'_> {
         IPV4_HEADER_LEN + self.options.padded_len()
     }
 
+    /// Returns what checksums cover, for the `header` as it was written.
     #[inline(always)]
-    pub(super) fn pseudo_header(&self) -> PseudoHeader {
-        PseudoHeader::v4(self.source, self.destination)
+    pub(super) fn pseudo_header(&self, header: &[u8]) -> PseudoHeader {
+        let destination = match header.get(IPV4_HEADER_LEN..) {
+            None | Some([]) => self.destination,
+            Some(options) => Ipv4Options::new(options).final_destination(self.destination),
+        };
+        PseudoHeader::v4(self.source, destination)
     }
 
     #[inline(always)]

@@ -128,6 +128,9 @@ pub(super) fn build(parts: &[Part], defaults: &Defaults) -> Result<Carried, Prob
             ip::enter(call, defaults, &mut at)?;
         }
         around.push(at);
+        if let Part::Call(call) = part {
+            ip::enter_payload(call, &mut at);
+        }
     }
     let mut carried = Carried::default();
     for (part, addresses) in parts.iter().zip(&around).rev() {

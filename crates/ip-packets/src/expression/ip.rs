@@ -7,7 +7,7 @@ use super::build::{Addresses, Carried, Layer, canonical, refused};
 use super::error::Problem;
 use super::syntax::Call;
 use super::{Defaults, extension, options};
-use crate::{Dscp, Ecn, Ipv4Builder, Ipv6Builder, Protocol};
+use crate::{Dscp, Ecn, Ipv4Builder, Ipv4Options, Ipv6Builder, Protocol};
 
 const IP: &str = "ip";
 const IP6: &str = "ip6";
@@ -65,6 +65,25 @@ pub(super) fn enter(call: &Call, defaults: &Defaults, at: &mut Addresses) -> Res
         }
     };
     Ok(())
+}
+
+/// Goes on into what an IP header carries: checksums there cover the end of a source route.
+pub(super) fn enter_payload(call: &Call, at: &mut Addresses) {
+    let IpAddr::V4(destination) = at.destination else {
+        return;
+    };
+    let layer = LAYERS.iter().find(|layer| layer.name == IP);
+    let Some(layer) = layer.filter(|_| canonical(&call.name) == IP) else {
+        return;
+    };
+    // What is wrong with the options is said where they are written.
+    let options =
+        Arguments::new(call, layer.fields).and_then(|it| options::ipv4(it.list("options")));
+    if let Ok(options) = options {
+        at.destination = Ipv4Options::new(&options)
+            .final_destination(destination)
+            .into();
+    }
 }
 
 /// Says whether a call is the header of an IP packet.

@@ -4,6 +4,7 @@ mod route;
 mod timestamps;
 
 use core::iter::FusedIterator;
+use core::net::Ipv4Addr;
 
 use crate::Ipv4OptionKind;
 use crate::error::{Layer, ParseError};
@@ -224,6 +225,21 @@ impl<'a> Ipv4Options<'a> {
     #[must_use]
     pub fn padding(&self) -> &'a [u8] {
         self.0.clone().padding(Layer::Ipv4)
+    }
+
+    /// Returns where a packet with these options ends its way whose header says `destination`.
+    pub(crate) fn final_destination(self, destination: Ipv4Addr) -> Ipv4Addr {
+        self.route_end().unwrap_or(destination)
+    }
+
+    /// Returns the last address of a source route that is not used up.
+    pub(crate) fn route_end(self) -> Option<Ipv4Addr> {
+        self.map_while(Result::ok).find_map(|option| match option {
+            Ipv4Option::LooseSourceRoute(route) | Ipv4Option::StrictSourceRoute(route) => {
+                route.end()
+            }
+            _ => None,
+        })
     }
 }
 

@@ -72,6 +72,12 @@ impl Ipv4Route {
             .unwrap_or_else(|| self.addresses())
     }
 
+    /// Returns the last address, where some are still to be passed.
+    pub(super) fn end(&self) -> Option<Ipv4Addr> {
+        let is_used_up = self.passed().len() == self.len;
+        self.addresses().last().copied().filter(|_| !is_used_up)
+    }
+
     pub(super) fn read(data: &[u8]) -> Option<Self> {
         let (pointer, list) = data.split_first()?;
         let (chunks, []) = list.as_chunks::<4>() else {

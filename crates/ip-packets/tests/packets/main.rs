@@ -30,6 +30,7 @@ mod rewrite;
 mod serialized;
 mod shown;
 mod smoltcp;
+mod source_routes;
 mod strategies;
 mod tcp_options;
 mod udp_lite;

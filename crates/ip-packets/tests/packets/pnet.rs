@@ -82,6 +82,14 @@ fn compare_ip(ours: &IpPacket<'_>) {
     }
 }
 
+/// The reader takes the addresses that it is given: it knows no source routes.
+fn final_destination(packet: &IpPacket<'_>) -> IpAddr {
+    match packet {
+        IpPacket::V4(packet) => packet.final_destination().into(),
+        IpPacket::V6(packet) => packet.final_destination().into(),
+    }
+}
+
 fn compare_tcp(packet: &IpPacket<'_>, ours: &wirecraft_ip_packets::TcpSegment<'_>) {
     let theirs = TcpPacket::new(ours.as_bytes()).unwrap();
     assert_eq!(theirs.get_source(), ours.source_port());
@@ -94,7 +102,7 @@ fn compare_tcp(packet: &IpPacket<'_>, ours: &wirecraft_ip_packets::TcpSegment<'_
     assert_eq!(theirs.get_window(), ours.window());
     assert_eq!(theirs.get_urgent_ptr(), ours.urgent_pointer());
     assert_eq!(theirs.payload(), ours.payload());
-    let sum = match (packet.source(), packet.destination()) {
+    let sum = match (packet.source(), final_destination(packet)) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             tcp::ipv4_checksum(&theirs, &source, &destination)
         }
@@ -112,7 +120,7 @@ fn compare_udp(packet: &IpPacket<'_>, ours: &wirecraft_ip_packets::UdpDatagram<'
     assert_eq!(theirs.get_destination(), ours.destination_port());
     assert_eq!(usize::from(theirs.get_length()), ours.as_bytes().len());
     assert_eq!(theirs.payload(), ours.payload());
-    let sum = match (packet.source(), packet.destination()) {
+    let sum = match (packet.source(), final_destination(packet)) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             udp::ipv4_checksum(&theirs, &source, &destination)
         }
