@@ -188,13 +188,14 @@ impl<'a> IgmpMessage<'a> {
         word
     }
 
-    /// Returns how long an answer to a query may take; version 1 leaves ten seconds.
+    /// Returns how long an answer to a query may take; version 1 leaves ten seconds, and in version 3
+    /// a code of 0 is no time at all.
     #[must_use]
     pub const fn maximum_response_time(&self) -> Duration {
         let tenths = match self.code() {
+            code if self.body.len() >= SOURCE_QUERY_LEN => floating(code),
             0 => 100,
-            code if self.body.len() < SOURCE_QUERY_LEN => code as u32,
-            code => floating(code),
+            code => code as u32,
         };
         Duration::from_millis(tenths as u64 * 100)
     }

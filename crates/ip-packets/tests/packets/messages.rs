@@ -1,16 +1,17 @@
 //! One packet of every message there is, whole and cut at every length.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use wirecraft_ip_packets::{
     AddressMask, DomainName, ExtendedEchoCode, ExtendedEchoReply, ExtendedEchoRequest, GroupRecord,
     GroupRecordKind, IPV4_HEADER_LEN, IcmpObject, Icmpv4Kind, Icmpv4ParameterCode,
     Icmpv4PhoturisCode, Icmpv4RedirectCode, Icmpv4RouterCode, Icmpv4Unreachable, Icmpv6Kind,
-    Icmpv6ParameterCode, Icmpv6Unreachable, IgmpKind, InterfaceInformation, InterfaceRole,
-    IpPacket, MldQuery, MplsLabel, NdpOption, NdpRedirect, NeighborAdvertisement, NeighborFlags,
-    NeighborSolicitation, NeighborState, Pref64, PrefixFlags, PrefixInformation, RouteInformation,
-    RouterAdvertisement, RouterEntry, RouterFlags, RouterPreference, SctpChunk, SctpChunkType,
-    Sequence, SourceQuery, Timestamps, Transport, ip, v4, v6,
+    Icmpv6ParameterCode, Icmpv6Unreachable, IgmpKind, IgmpMessage, InterfaceInformation,
+    InterfaceRole, IpPacket, MldQuery, MplsLabel, NdpOption, NdpRedirect, NeighborAdvertisement,
+    NeighborFlags, NeighborSolicitation, NeighborState, Pref64, PrefixFlags, PrefixInformation,
+    RouteInformation, RouterAdvertisement, RouterEntry, RouterFlags, RouterPreference, SctpChunk,
+    SctpChunkType, Sequence, SourceQuery, Timestamps, Transport, ip, v4, v6,
 };
 
 const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -405,4 +406,14 @@ fn a_message_that_is_written_to_a_used_buffer_is_the_same() {
     buf.fill(0xff);
     let len = error.write(&mut buf).unwrap();
     assert_eq!(buf[..len], error.build());
+}
+
+#[test]
+fn a_code_of_zero_is_ten_seconds_before_version_3_and_no_time_in_it() {
+    let query = |body: &[u8]| {
+        let bytes = [&[0x11, 0, 0, 0, 0, 0, 0, 0], body].concat();
+        IgmpMessage::parse(&bytes).unwrap().maximum_response_time()
+    };
+    assert_eq!(query(&[]), Duration::from_secs(10));
+    assert_eq!(query(&[0; 4]), Duration::ZERO);
 }
