@@ -55,7 +55,13 @@ fn build_v4(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result<(
     if let Some(gateway) = it.read("gw", v4)? {
         word = gateway.octets();
     }
-    let quoted_words = quote(carried, 4);
+    let has_length = matches!(
+        kind,
+        Icmpv4Type::DESTINATION_UNREACHABLE
+            | Icmpv4Type::TIME_EXCEEDED
+            | Icmpv4Type::PARAMETER_PROBLEM
+    );
+    let quoted_words = quote(carried, 4).filter(|_| has_length);
     if let Some(len) = it.u8("length")?.or(quoted_words) {
         word[1] = len;
     }
@@ -73,7 +79,11 @@ fn build_v6(it: Arguments<'_>, at: &Addresses, carried: &mut Carried) -> Result<
     if let Some(value) = it.u32("ptr")?.or(it.u32("mtu")?) {
         word = value.to_be_bytes();
     }
-    let quoted_words = quote(carried, 8);
+    let has_length = matches!(
+        kind,
+        Icmpv6Type::DESTINATION_UNREACHABLE | Icmpv6Type::TIME_EXCEEDED
+    );
+    let quoted_words = quote(carried, 8).filter(|_| has_length);
     if let Some(len) = it.u8("length")?.or(quoted_words) {
         word[0] = len;
     }
@@ -151,7 +161,11 @@ fn build_extension(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> R
     }
     let sum = match it.u16("chksum")? {
         Some(sum) => sum,
-        None => checksum(&extension),
+        // Zero would say that there is none. RFC 4884 §7.
+        None => match checksum(&extension) {
+            0 => 0xffff,
+            sum => sum,
+        },
     };
     extension[2..4].copy_from_slice(&sum.to_be_bytes());
     extension.append(&mut carried.bytes);

@@ -181,9 +181,8 @@ fn build_gre(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result<
         | u8::from(key.is_some()) << 5
         | u8::from(seq.is_some()) << 4;
     let ether_type: u16 = match carried.protocol() {
-        Protocol::IPV4 => 0x0800,
         Protocol::IPV6 => 0x86dd,
-        _ => 0,
+        _ => 0x0800,
     };
     let mut packet = alloc::vec![flags, it.bits("version", 7)?.unwrap_or(0)];
     packet.extend(it.u16("proto")?.unwrap_or(ether_type).to_be_bytes());
@@ -221,10 +220,11 @@ fn build_sctp(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result
     }
     packet.extend(&carried.bytes);
     let sum = match it.u32("chksum")? {
-        Some(sum) => sum.to_be_bytes(),
-        None => Crc32c::new().add_bytes(&packet).finish().to_le_bytes(),
+        Some(sum) => sum,
+        None => Crc32c::new().add_bytes(&packet).finish(),
     };
-    packet[8..12].copy_from_slice(&sum);
+    // The low byte comes first. RFC 9260 appendix A.
+    packet[8..12].copy_from_slice(&sum.to_le_bytes());
     carried.wrap(packet, Protocol::SCTP);
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+#[cfg(feature = "text")]
+mod agreement;
 mod any_bytes;
 mod builders;
 #[cfg(feature = "pcap")]
