@@ -65,7 +65,8 @@ impl Fields {
 
     fn v4(&mut self, packet: &Ipv4Packet<'_>) {
         self.add("ip.src", packet.source());
-        self.add("ip.dst", packet.destination());
+        // Under a source route it shows where the packet ends its way.
+        self.add("ip.dst", packet.final_destination());
         self.add("ip.ttl", packet.ttl());
         self.add("ip.dsfield.dscp", packet.dscp().number());
         self.add("ip.dsfield.ecn", packet.ecn().bits());
