@@ -42,7 +42,10 @@ pub(crate) fn check(file: &Path, samples: &[Sample]) -> Result<Vec<Difference>> 
     let mut packet = 0;
     for line in text.lines() {
         packet += usize::from(!line.starts_with([' ', '\t']));
-        if line.contains("incorrect") || line.contains("bad ") {
+        // It takes the first segment for the end of the way even where no segments are left; what
+        // tshark says of those checksums counts.
+        let misjudges = line.contains("segleft=0,");
+        if !misjudges && (line.contains("incorrect") || line.contains("bad ")) {
             let says = format!("tcpdump: {line}");
             differences.push(Difference { packet, says });
         }
