@@ -20,8 +20,9 @@ const HANDSHAKES_PER_TURN: usize = 8;
 /// The bytes of an arena: some runs of the greatest length that one segmented send can carry.
 const ARENA_LEN: usize = 4 * 65_536;
 
-/// The differentiated services code point of data: the inner one is nobody's business (rule of
-/// whitepaper §6.4; Linux `socket.c`).
+/// The differentiated services code point of data: the inner one is nobody's business.
+///
+/// Source: Linux `send.c:encrypt_packet`, which takes over the congestion mark alone.
 const DSCP_NONE: u8 = 0;
 
 const COMMANDS_WAITING_MAX: usize = 64;

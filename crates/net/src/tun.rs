@@ -165,9 +165,7 @@ impl Tun {
             device: AsyncFd::with_interest(device, Interest::READABLE)?,
         })
     }
-}
 
-impl Tun {
     /// The name of the interface when it was opened.
     #[must_use]
     pub fn name(&self) -> &str {

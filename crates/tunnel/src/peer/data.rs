@@ -296,9 +296,7 @@ impl Peer {
             packet,
         })
     }
-}
 
-impl Peer {
     /// Whether an inner source address is one of the peer's.
     ///
     /// Most peers send from one address: it is looked up once, not for every packet.
