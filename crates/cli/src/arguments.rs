@@ -116,6 +116,20 @@ impl TunnelArgs {
         Ok(config)
     }
 
+    /// Brings the tunnel up and waits for nobody: for commands that keep trying.
+    pub(crate) async fn keep_trying(&self, config: Config) -> Result<Tunnel, Failure> {
+        if config.peers.is_empty() {
+            return Err(failure(ConnectError::NoPeers));
+        }
+        let tunnel = Tunnel::listen_with(config, connect_options()?).await;
+        tunnel.map_err(failure)
+    }
+
+    /// How long silence at the beginning is nothing to tell.
+    pub(crate) fn patience(&self) -> Duration {
+        self.timeout
+    }
+
     /// Brings the tunnel up and waits for the first handshake.
     pub(crate) async fn connect(&self, config: Config) -> Result<Tunnel, Failure> {
         let mut options = connect_options()?;

@@ -8,6 +8,7 @@ mod commands;
 mod failure;
 mod interrupt;
 mod output;
+mod upkeep;
 
 use std::process::ExitCode;
 

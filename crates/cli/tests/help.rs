@@ -25,15 +25,16 @@ fn program_explains_itself() {
     Usage: wirecraft [OPTIONS] <COMMAND>
 
     Commands:
-      demo    Start a gateway and a client on loopback and send everything through the tunnel between them once
-      genkey  Make a private key and print it, as `wg genkey` does
-      genpsk  Make a preshared key and print it, as `wg genpsk` does
-      pubkey  Read a private key from standard input and print its public key, as `wg pubkey` does
-      ping    Send echo requests through the tunnel and print the replies
-      dns     Look a name up through the tunnel
-      get     Fetch an address of the web through the tunnel
-      tun     Create a network interface and serve it
-      help    Print this message or the help of the given subcommand(s)
+      demo     Start a gateway and a client on loopback and send everything through the tunnel between them once
+      genkey   Make a private key and print it, as `wg genkey` does
+      genpsk   Make a preshared key and print it, as `wg genpsk` does
+      pubkey   Read a private key from standard input and print its public key, as `wg pubkey` does
+      ping     Send echo requests through the tunnel and print the replies
+      dns      Look a name up through the tunnel
+      get      Fetch an address of the web through the tunnel
+      forward  Forward ports into the tunnel and out of it, in the manner of ssh
+      tun      Create a network interface and serve it
+      help     Print this message or the help of the given subcommand(s)
 
     Options:
       -v, --verbose...  Say more on standard error; twice for details, three times for everything
@@ -226,6 +227,41 @@ fn get_explains_itself() {
       wirecraft get -c wg0.conf -o image.iso https://example.org/image.iso
       wirecraft get -c wg0.conf -o image.iso -C - https://example.org/image.iso
       wirecraft get -c wg0.conf --head -H 'Accept-Language: eo' example.org
+    "#);
+}
+
+#[test]
+fn forward_explains_itself() {
+    insta::assert_snapshot!(help(&["forward"]), @r#"
+    Forward ports into the tunnel and out of it, in the manner of ssh
+
+    Usage: wirecraft forward [OPTIONS] --config <FILE>
+
+    Options:
+      -L, --local <FORWARD>      [BIND:]PORT:HOST:PORT[/udp] or PATH:HOST:PORT, from this host into the tunnel
+      -R, --remote <FORWARD>     [BIND:]PORT:HOST:PORT[/udp] or [BIND:]PORT:PATH, from the tunnel to this host
+          --udp-timeout <S>      Seconds of silence after which a UDP client is forgotten [default: 60]
+          --max-connections <N>  TCP connections at once; further ones wait [default: 4096]
+      -c, --config <FILE>        Configuration in the syntax of wg-quick; `-` is standard input [env: WIRECRAFT_CONFIG]
+          --timeout <S>          Seconds to wait for the first handshake [default: 10]
+          --json                 Print one JSON object a line on standard output
+      -v, --verbose...           Say more on standard error; twice for details, three times for everything
+      -q, --quiet                Say nothing but errors on standard error
+      -h, --help                 Print help
+
+    -L listens on this host and connects inside the tunnel, where names are looked
+    up too; without BIND it listens on loopback, with * on all addresses. -R
+    listens inside the tunnel and connects on this host, to an address, localhost
+    or a unix socket. Both may be repeated. With /udp behind it datagrams are
+    forwarded. Port 0 takes a free one. IPv6 addresses stand in brackets.
+
+    While the tunnel is down it keeps trying, whatever --timeout says.
+
+    Examples:
+      wirecraft forward -c wg0.conf -L 8080:intranet.example:80
+      wirecraft forward -c wg0.conf -L 5353:10.0.0.1:53/udp -L [::1]:2222:10.0.0.5:22
+      wirecraft forward -c wg0.conf -L ./db.sock:10.0.0.7:5432
+      wirecraft forward -c wg0.conf -R 8000:localhost:8000 -R 80:/run/app.sock
     "#);
 }
 

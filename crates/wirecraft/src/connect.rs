@@ -166,8 +166,13 @@ impl Tunnel {
         Ok(Self::from_parts(interface, mtu, handle, sockets, tasks))
     }
 
-    /// Sends an initiation to every peer whose endpoint is known; returns the endpoints.
-    async fn start_handshakes(&self) -> Result<Vec<SocketAddr>, DriverGone> {
+    /// Sends an initiation to every peer whose endpoint is known, unless one was sent within 5 s; returns the endpoints.
+    ///
+    /// A tunnel that only [listens](Self::listen) calls nobody before there is something to send.
+    ///
+    /// # Errors
+    /// [`DriverGone`] if the tunnel is closed.
+    pub async fn start_handshakes(&self) -> Result<Vec<SocketAddr>, DriverGone> {
         self.driver()
             .call(|device, now| {
                 let peers: Vec<PeerId> = device.peers().collect();

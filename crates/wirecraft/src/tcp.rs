@@ -63,8 +63,7 @@ impl TcpStream {
 
     /// Cuts the connection off: the other end gets a reset.
     pub fn abort(&self) {
-        self.0.shared.lock().connection.abort();
-        self.0.shared.notify();
+        self.0.abort();
     }
 
     /// Waits until the other end has acknowledged everything that was written.
@@ -94,6 +93,25 @@ pub struct ReadHalf(Arc<StreamInner>);
 /// The writing half of a [`TcpStream`].
 #[derive(Debug)]
 pub struct WriteHalf(Arc<StreamInner>);
+
+impl ReadHalf {
+    /// Waits until there is something to read: data, the end, or an error.
+    ///
+    /// A reader that takes a buffer only afterwards holds none while nothing comes.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn readable(&self) {
+        poll_fn(|cx| self.0.poll_readable(cx)).await;
+    }
+}
+
+impl WriteHalf {
+    /// Cuts the connection off, both directions: the other end gets a reset.
+    pub fn abort(&self) {
+        self.0.abort();
+    }
+}
 
 impl Drop for WriteHalf {
     fn drop(&mut self) {
@@ -125,6 +143,16 @@ impl StreamInner {
             self.shared.notify();
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn poll_readable(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut side = self.shared.lock();
+        side.connection.poll_read_with(cx, |_| 0).map(drop)
+    }
+
+    fn abort(&self) {
+        self.shared.lock().connection.abort();
+        self.shared.notify();
     }
 
     fn poll_write(&self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {

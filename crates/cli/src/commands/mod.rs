@@ -2,6 +2,7 @@
 
 mod demo;
 mod dns;
+mod forward;
 mod genkey;
 mod genpsk;
 mod get;
@@ -26,6 +27,7 @@ pub(crate) enum Command {
     Ping(ping::Ping),
     Dns(dns::Dns),
     Get(get::Get),
+    Forward(forward::Forward),
     #[cfg(target_os = "linux")]
     Tun(tun::Tun),
 }
@@ -40,6 +42,7 @@ impl Command {
             Self::Ping(command) => block_on(command.run(verbosity)),
             Self::Dns(command) => block_on(command.run(verbosity)),
             Self::Get(command) => block_on(command.run(verbosity)),
+            Self::Forward(command) => block_on(command.run(verbosity)),
             #[cfg(target_os = "linux")]
             Self::Tun(command) => block_on_one_thread(command.run(verbosity)),
         }

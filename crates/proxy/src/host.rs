@@ -1,0 +1,278 @@
+//! Sockets of the host: TCP and unix, as one.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
+use tokio::time::timeout;
+
+/// Connections that the kernel keeps until they are accepted.
+const BACKLOG: u32 = 1024;
+
+/// How long an address of the host may take to answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where on the host something listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostAddress {
+    /// An address and a port.
+    Ip(SocketAddr),
+    /// The path of a unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for HostAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// A listener on the host.
+#[derive(Debug)]
+pub(crate) enum HostListener {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix {
+        listener: UnixListener,
+        path: PathBuf,
+    },
+}
+
+impl HostListener {
+    /// Listens on an address and port.
+    pub(crate) fn tcp(address: SocketAddr) -> io::Result<Self> {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        if address.is_ipv6() {
+            // Both families are asked for, where both are meant.
+            SockRef::from(&socket).set_only_v6(true)?;
+        }
+        // Connections of an earlier run that still wait for their end do not keep the port.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(Self::Tcp(socket.listen(BACKLOG)?))
+    }
+
+    /// Listens on a unix socket that nobody but the user can reach. One that nobody listens on gives way.
+    #[cfg(unix)]
+    pub(crate) fn unix(path: PathBuf) -> io::Result<Self> {
+        use std::fs::{Permissions, set_permissions};
+        use std::os::unix::fs::PermissionsExt;
+
+        let socket = UnixSocket::new_stream()?;
+        if let Err(error) = socket.bind(&path) {
+            if error.kind() != io::ErrorKind::AddrInUse || !is_stale(&path) {
+                return Err(error);
+            }
+            std::fs::remove_file(&path)?;
+            socket.bind(&path)?;
+        }
+        // Nobody can connect before it listens.
+        set_permissions(&path, Permissions::from_mode(0o600))?;
+        let listener = socket.listen(BACKLOG)?;
+        Ok(Self::Unix { listener, path })
+    }
+
+    /// Listens on a unix socket.
+    #[cfg(not(unix))]
+    pub(crate) fn unix(_path: PathBuf) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Where it listens, with the port that it got.
+    pub(crate) fn address(&self) -> io::Result<HostAddress> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map(HostAddress::Ip),
+            #[cfg(unix)]
+            Self::Unix { path, .. } => Ok(HostAddress::Unix(path.clone())),
+        }
+    }
+
+    /// Waits for a connection; returns it with a name for its other end.
+    pub(crate) async fn accept(&self) -> io::Result<(HostStream, String)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, from) = listener.accept().await?;
+                Ok((HostStream::of_tcp(stream), from.to_string()))
+            }
+            #[cfg(unix)]
+            Self::Unix { listener, path } => {
+                let (stream, _) = listener.accept().await?;
+                Ok((HostStream::Unix(stream), path.display().to_string()))
+            }
+        }
+    }
+}
+
+/// Whether a socket file has nobody behind it.
+#[cfg(unix)]
+fn is_stale(path: &std::path::Path) -> bool {
+    let connected = std::os::unix::net::UnixStream::connect(path);
+    connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+#[cfg(unix)]
+impl Drop for HostListener {
+    fn drop(&mut self) {
+        if let Self::Unix { path, .. } = self {
+            // Somebody may have removed it already.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// A connection on the host. Two directions may use it at once.
+#[derive(Debug)]
+pub(crate) enum HostStream {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+impl HostStream {
+    /// Takes a TCP connection; what is relayed is not held back for more.
+    pub(crate) fn of_tcp(stream: TcpStream) -> Self {
+        // A connection that is gone already is noticed by the first read.
+        let _ = stream.set_nodelay(true);
+        Self::Tcp(stream)
+    }
+
+    /// Connects to an address of the host, for ten seconds at most.
+    pub(crate) async fn connect(address: SocketAddr) -> io::Result<Self> {
+        let connected = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await;
+        let connected = connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
+        connected.map(Self::of_tcp)
+    }
+
+    /// Connects to a unix socket.
+    pub(crate) async fn connect_unix(path: &std::path::Path) -> io::Result<Self> {
+        #[cfg(unix)]
+        return UnixStream::connect(path).await.map(Self::Unix);
+        #[cfg(not(unix))]
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            path.display().to_string(),
+        ));
+    }
+
+    /// Waits until there is something to read: data, the end, or an error.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.readable().await,
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.readable().await,
+        }
+    }
+
+    /// Reads what is there into the free capacity of `buffer`.
+    pub(crate) fn try_read(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.try_read_buf(buffer),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.try_read_buf(buffer),
+        }
+    }
+
+    /// Writes all of `bytes`.
+    pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.try_write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable().await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.try_write(bytes),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.try_write(bytes),
+        }
+    }
+
+    async fn writable(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.writable().await,
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.writable().await,
+        }
+    }
+
+    /// Ends the sending direction.
+    pub(crate) fn shutdown(&self) -> io::Result<()> {
+        let ended = match self {
+            Self::Tcp(stream) => SockRef::from(stream).shutdown(std::net::Shutdown::Write),
+            #[cfg(unix)]
+            Self::Unix(stream) => SockRef::from(stream).shutdown(std::net::Shutdown::Write),
+        };
+        match ended {
+            // The other end is gone as a whole: there is nothing to be ended.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            ended => ended,
+        }
+    }
+
+    /// Ends the connection; the other end gets a reset where the protocol has one.
+    pub(crate) fn reset(self) {
+        if let Self::Tcp(stream) = &self {
+            // Without it the other end sees an end in good order.
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn path(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("wirecraft-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        path
+    }
+
+    #[tokio::test]
+    async fn socket_file_of_a_dead_listener_gives_way() {
+        let path = path("stale");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let listener = HostListener::unix(path.clone()).unwrap();
+        HostStream::connect_unix(&path).await.unwrap();
+        drop(listener);
+        assert!(!path.exists(), "the socket file goes with its listener");
+    }
+
+    #[tokio::test]
+    async fn socket_file_of_a_living_listener_stays() {
+        let path = path("living");
+        let _first = HostListener::unix(path.clone()).unwrap();
+        let error = HostListener::unix(path.clone()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        HostStream::connect_unix(&path).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nobody_but_the_user_reaches_a_unix_socket() {
+        use std::os::unix::fs::PermissionsExt;
+        let path = path("private");
+        let _listener = HostListener::unix(path.clone()).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
