@@ -6,6 +6,7 @@
 //! interop-peer serve CONF                 services on all addresses of a tunnel of wirecraft
 //! interop-peer client CONF TARGETS        checks, by sockets of a tunnel of wirecraft
 //! interop-peer uapi INTERFACE             a tunnel with nothing inside, for `wg` to configure
+//! interop-peer relay LISTEN TO MS         a router with NAT that forgets after some milliseconds
 //! ```
 //!
 //! `TARGETS` is one or more of `--target ADDRESS [--udp-echo LEN,LEN..] [--tcp-echo BYTES]
@@ -23,6 +24,7 @@ mod checks;
 mod host;
 mod network;
 mod pattern;
+mod relay;
 mod services;
 mod targets;
 mod tunnel;
@@ -31,6 +33,7 @@ mod uapi;
 use anyhow::{Result, bail};
 use host::HostNetwork;
 use std::process::ExitCode;
+use std::time::Duration;
 use targets::Target;
 use tokio::task::LocalSet;
 use tunnel::InsideTunnel;
@@ -57,6 +60,12 @@ async fn run(arguments: &[String]) -> Result<bool> {
         ["host-client", targets @ ..] => checks::run(&HostNetwork, targets::parse(targets)?).await,
         ["serve", config] => serve(config).await.map(|()| true),
         ["uapi", interface] => uapi::serve(interface, ready).await.map(|()| true),
+        ["relay", listen, to, forget] => {
+            let forget = Duration::from_millis(forget.parse()?);
+            relay::run(listen.parse()?, to.parse()?, forget, ready)
+                .await
+                .map(|()| true)
+        }
         ["client", config, targets @ ..] => client(config, targets::parse(targets)?).await,
         _ => bail!("no such mode; the source says which there are"),
     }

@@ -7,6 +7,7 @@
 
 mod cases;
 pub(crate) mod config;
+mod interface;
 mod journal;
 pub(crate) mod network;
 mod node;
@@ -15,6 +16,7 @@ mod process;
 mod report;
 pub(crate) mod sandbox;
 mod scenario;
+pub(crate) mod soak;
 mod traffic;
 mod uapi;
 
@@ -65,8 +67,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
             format!("boringtun={}", path.display()),
         ]);
     }
-    let status = sandbox::enter("interop", &again, options.time_limit())?;
-    ensure!(status.success(), "interop failed");
+    for number in 1..=options.repeat {
+        if options.repeat > 1 {
+            println!("Run {number} of {}", options.repeat);
+        }
+        let status = sandbox::enter("interop", &again, options.time_limit())?;
+        ensure!(status.success(), "interop failed");
+    }
     Ok(())
 }
 
@@ -132,11 +139,10 @@ fn boringtun(options: &Options, target: &Path) -> Result<Option<PathBuf>> {
     if found.is_some() {
         return Ok(found);
     }
-    eprintln!("building {name}, once");
     install_boringtun(target).map(Some)
 }
 
-fn in_path(program: &str) -> Option<PathBuf> {
+pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
     let directories = std::env::var_os("PATH").unwrap_or_default();
     // A login shell of a normal user leaves out the system directories.
     std::env::split_paths(&directories)

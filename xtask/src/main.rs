@@ -35,6 +35,7 @@ Tasks:
   flood [OPTIONS]          a tunnel under attack, measured (root, Linux)
   scale [--quick | --long] an endpoint with ten thousand peers, measured; a thousand if quick,
                            until all have changed their keys if long
+  soak [--minutes N]       an interface under traffic and changes, its memory watched (root, Linux)
   bench [--quick] [FILTER] benchmarks of the workspace
   bench tun [OPTIONS]      interfaces joined by a tunnel, beside others' (root, Linux)
   aead-table               ratios of the last run of the bench `batch_aead`
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         Some("ci") => ci::run(&rest),
         Some("interop") => interop::run(&rest),
         Some("flood") => flood::run(&rest),
+        Some("soak") => interop::soak::run(&rest),
         Some("scale") => scale::run(&rest),
         Some("aead-table") => aead_table::run(&rest),
         Some("bench") => bench::run(&rest),

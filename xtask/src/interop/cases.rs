@@ -1,6 +1,7 @@
 //! The table of cases.
 
 use super::config::MTU;
+use super::interface::{Interface, Trial};
 use super::journal::Journal;
 use super::network::Family;
 use super::node::{Implementation, Programs};
@@ -19,6 +20,8 @@ pub(super) enum Case {
     Keys,
     /// What `wg` sets and shows by the socket of a running tunnel.
     Uapi,
+    /// What happens to an interface in use.
+    Interface(Interface),
     Traffic(Traffic),
 }
 
@@ -27,6 +30,7 @@ impl fmt::Display for Case {
         match self {
             Self::Keys => f.write_str("keys"),
             Self::Uapi => f.write_str("uapi"),
+            Self::Interface(interface) => interface.fmt(f),
             Self::Traffic(traffic) => traffic.fmt(f),
         }
     }
@@ -37,6 +41,7 @@ impl Case {
     pub(super) fn implementations(&self) -> impl Iterator<Item = Implementation> {
         let everyone = match self {
             Self::Keys | Self::Uapi => vec![Implementation::Wirecraft],
+            Self::Interface(interface) => vec![interface.ours, interface.theirs],
             Self::Traffic(traffic) => {
                 let mut everyone = traffic.theirs.clone();
                 everyone.push(traffic.ours);
@@ -58,6 +63,7 @@ pub(super) fn chosen(options: &Options) -> Vec<Case> {
         cases.extend([Case::Keys, Case::Uapi]);
         cases.extend(interfaces(options).into_iter().map(Case::Traffic));
     }
+    cases.extend(trials(options).into_iter().map(Case::Interface));
     cases.extend(single_peer(options).into_iter().map(Case::Traffic));
     cases.extend(two_peers(options).into_iter().map(Case::Traffic));
     if options.long {
@@ -147,6 +153,33 @@ fn interfaces(options: &Options) -> Vec<Traffic> {
         .collect()
 }
 
+/// Our interface in use, with each make at the far end where that can make a difference.
+fn trials(options: &Options) -> Vec<Interface> {
+    let (ours, go) = (Implementation::WirecraftTun, Implementation::WireguardGo);
+    let near = match options.ours {
+        Implementation::Wirecraft => ours,
+        other => other,
+    };
+    if near == ours {
+        // It cannot be configured while it runs yet.
+        return Vec::new();
+    }
+    let mut trials = Vec::new();
+    for &trial in Trial::ALL {
+        let everyone: &[Implementation] = match (options.quick, trial.is_one_sided()) {
+            (true, _) | (_, true) => &[go],
+            (false, false) => &[ours, go, Implementation::Boringtun],
+        };
+        trials.extend(everyone.iter().map(|&theirs| Interface {
+            trial,
+            ours: near,
+            theirs,
+            is_quick: options.quick,
+        }));
+    }
+    trials
+}
+
 fn across_rekey(options: &Options) -> Vec<Traffic> {
     let mut cases = Vec::new();
     for &theirs in rivals(options) {
@@ -192,6 +225,7 @@ fn run_one(case: &Case, number: usize, programs: &Programs) -> CaseResult {
     let checks = match case {
         Case::Keys => compare_keys(programs),
         Case::Uapi => uapi::run(number, programs, &journal),
+        Case::Interface(interface) => interface.run(number, programs, &journal),
         Case::Traffic(traffic) => traffic.run(number, programs, &journal),
     };
     let checks = checks.unwrap_or_else(|error| vec![Check::new("set up", Err(error))]);

@@ -9,9 +9,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::process::Command;
 
-/// A network namespace, removed when dropped.
+/// A network namespace, removed when dropped by whoever added it.
 pub(crate) struct Host {
     name: String,
+    is_borrowed: bool,
 }
 
 impl Host {
@@ -21,9 +22,20 @@ impl Host {
     /// When the namespace cannot be made.
     pub(crate) fn add(name: String) -> Result<Self> {
         output_of(Command::new("ip").args(["netns", "add", &name]))?;
-        let host = Self { name };
+        let host = Self {
+            name,
+            is_borrowed: false,
+        };
         host.ip("link set lo up")?;
         Ok(host)
+    }
+
+    /// The same host once more; it stays when this is dropped.
+    pub(super) fn again(other: &Self) -> Self {
+        Self {
+            name: other.name.clone(),
+            is_borrowed: true,
+        }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -67,6 +79,9 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        if self.is_borrowed {
+            return;
+        }
         // Whatever is left goes with the namespaces of the harness.
         let _ = output_of(Command::new("ip").args(["netns", "del", &self.name]));
     }
@@ -91,8 +106,18 @@ impl Cable {
     /// # Errors
     /// When an interface or an address is refused.
     pub(crate) fn join(near: &Host, far: &Host, number: u8) -> Result<Self> {
-        let (near_interface, far_interface) =
-            (format!("v-{}", far.name), format!("w-{}", far.name));
+        Self::join_as(near, far, number, "")
+    }
+
+    /// As [`join`](Self::join), where the far end has a cable already; `mark` tells their names apart.
+    ///
+    /// # Errors
+    /// When an interface or an address is refused.
+    pub(super) fn join_as(near: &Host, far: &Host, number: u8, mark: &str) -> Result<Self> {
+        let (near_interface, far_interface) = (
+            format!("v{mark}-{}", far.name),
+            format!("w{mark}-{}", far.name),
+        );
         let mut pair = Command::new("ip");
         pair.args([
             "link",

@@ -80,6 +80,22 @@ impl Programs {
     }
 }
 
+impl Programs {
+    /// Copies `wirecraft` alone from `directory`: nobody is to talk by the interop peer.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub(super) fn without_peer(directory: &Path) -> Result<Self> {
+        let programs = Self {
+            wirecraft: Path::new(DIRECTORY).join("wirecraft"),
+            interop_peer: PathBuf::new(),
+            boringtun: None,
+        };
+        publish_program(&directory.join("wirecraft"), &programs.wirecraft)?;
+        Ok(programs)
+    }
+}
+
 /// What an end does once it is up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Task {
@@ -207,7 +223,15 @@ impl<'a> Node<'a> {
     }
 
     fn start_interface(&mut self, config: &Config) -> Result<()> {
-        let daemon = self.daemon()?;
+        let mut daemon = daemon(
+            self.implementation,
+            &self.host,
+            self.interface(),
+            self.programs,
+        )?;
+        if self.implementation == Implementation::WirecraftTun {
+            daemon.arg("-c").arg(self.config_path());
+        }
         let label = self.label(&self.implementation.to_string());
         self.running
             .push(Process::start(&label, daemon, &self.journal)?);
@@ -236,36 +260,6 @@ impl<'a> Node<'a> {
             ))?;
         }
         Ok(())
-    }
-
-    fn daemon(&self) -> Result<Command> {
-        let mut command = match self.implementation {
-            Implementation::Wirecraft => bail!("wirecraft plays without an interface"),
-            Implementation::WirecraftTun => {
-                let mut command = self.host.command(&self.programs.wirecraft);
-                command.args(["-v", "tun", self.interface(), "--foreground", "-c"]);
-                command.arg(self.config_path());
-                return Ok(command);
-            }
-            Implementation::WireguardGo => {
-                let mut command = self.host.command("wireguard-go");
-                command.arg("--foreground").env("LOG_LEVEL", "verbose");
-                command
-            }
-            Implementation::Boringtun => {
-                let path = self
-                    .programs
-                    .boringtun
-                    .as_ref()
-                    .context("no boringtun-cli is known")?;
-                let mut command = self.host.command(path);
-                command.args(["--foreground", "--disable-drop-privileges"]);
-                command.args(["--threads", "2", "--verbosity", "info"]);
-                command
-            }
-        };
-        command.arg(self.interface());
-        Ok(command)
     }
 
     fn wait_for_interface(&mut self) -> Result<()> {
@@ -300,4 +294,38 @@ impl<'a> Node<'a> {
         self.running.push(services);
         Ok(())
     }
+}
+
+/// The program that serves `interface` on `host`, not started yet.
+///
+/// # Errors
+/// When it needs no interface, or it is not known where it is.
+pub(super) fn daemon(
+    implementation: Implementation,
+    host: &Host,
+    interface: &str,
+    programs: &Programs,
+) -> Result<Command> {
+    let mut command = match implementation {
+        Implementation::Wirecraft => bail!("wirecraft plays without an interface"),
+        Implementation::WirecraftTun => {
+            let mut command = host.command(&programs.wirecraft);
+            command.args(["-v", "tun", interface, "--foreground"]);
+            return Ok(command);
+        }
+        Implementation::WireguardGo => {
+            let mut command = host.command("wireguard-go");
+            command.arg("--foreground").env("LOG_LEVEL", "verbose");
+            command
+        }
+        Implementation::Boringtun => {
+            let path = programs.boringtun.as_ref();
+            let mut command = host.command(path.context("no boringtun-cli is known")?);
+            command.args(["--foreground", "--disable-drop-privileges"]);
+            command.args(["--threads", "2", "--verbosity", "info"]);
+            command
+        }
+    };
+    command.arg(interface);
+    Ok(command)
 }

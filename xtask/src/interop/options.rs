@@ -11,6 +11,7 @@ Usage: cargo xtask interop [OPTIONS]     (as root, on Linux)
 Options:
   --quick            wireguard-go alone and fewer combinations; at most 3 minutes
   --long             also the cases that run across two key changes (5 minutes more)
+  --repeat N         all of it N times, until a run fails
   --only FILTER      only cases with FILTER in their name
   --ours NAME        what plays our side: wirecraft (default), wirecraft-tun, wireguard-go, boringtun;
                      another name than wirecraft checks the harness itself
@@ -23,6 +24,7 @@ Options:
 pub(super) struct Options {
     pub(super) quick: bool,
     pub(super) long: bool,
+    pub(super) repeat: usize,
     pub(super) only: Option<String>,
     pub(super) ours: Implementation,
     pub(super) boringtun: Option<PathBuf>,
@@ -36,6 +38,7 @@ impl Options {
         let mut options = Self {
             quick: false,
             long: false,
+            repeat: 1,
             only: None,
             ours: Implementation::Wirecraft,
             boringtun: None,
@@ -51,6 +54,7 @@ impl Options {
                 "--help" | "-h" => return Ok(None),
                 "--quick" => options.quick = true,
                 "--long" => options.long = true,
+                "--repeat" => options.repeat = value()?.parse().context("--repeat")?,
                 "--only" => options.only = Some(value()?.clone()),
                 "--ours" => options.ours = value()?.parse()?,
                 "--rival" => options.boringtun = Some(rival(value()?)?),

@@ -212,7 +212,7 @@ fn run_peer(node: &Node<'_>, addresses: &[IpAddr], load: &Load) -> Result<Vec<Ch
 }
 
 /// Reads a line such as `{"check":"udp-echo 64","target":"10.99.0.1","error":null}`.
-fn read_check(line: &str) -> Result<Check> {
+pub(super) fn read_check(line: &str) -> Result<Check> {
     let report: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
     let text = |key: &str| report[key].as_str().map(str::to_owned);
     let (Some(check), Some(target)) = (text("check"), text("target")) else {
