@@ -1,7 +1,11 @@
 //! `cargo xtask bench`: the benchmarks of the workspace.
 
+mod calls;
 mod daemon;
-mod iperf;
+mod figures;
+pub(crate) mod iperf;
+mod ping;
+mod program;
 mod tun;
 
 use crate::steps::{Steps, cargo};

@@ -37,18 +37,28 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 /// # Errors
 /// When `cargo install` fails.
 pub(crate) fn install_boringtun(target: &Path) -> Result<PathBuf> {
+    install_rival(target, BORINGTUN, BORINGTUN)
+}
+
+/// Builds `program` of `package` under the target directory, unless that was done before; answers where
+/// it is.
+///
+/// # Errors
+/// When `cargo install` fails.
+pub(crate) fn install_rival(target: &Path, package: &str, program: &str) -> Result<PathBuf> {
     let root = target.join("rivals");
-    let program = root.join("bin").join(BORINGTUN);
-    if program.is_file() {
-        return Ok(program);
+    let path = root.join("bin").join(program);
+    if path.is_file() {
+        return Ok(path);
     }
-    let status = cargo(["install", BORINGTUN, "--locked", "--root"])
+    eprintln!("building {package}, once");
+    let status = cargo(["install", package, "--locked", "--root"])
         .arg(&root)
         .status()?;
     if !status.success() {
-        bail!("cargo install {BORINGTUN}: {status}");
+        bail!("cargo install {package}: {status}");
     }
-    Ok(program)
+    Ok(path)
 }
 
 fn install_subcommand(steps: &mut Steps, name: &str) {

@@ -1,16 +1,15 @@
 //! A program that serves the tunnel of one host.
 
+use super::program::Program;
 use crate::interop::config::Config;
 use crate::interop::network::Host;
 use crate::interop::output_of;
 use anyhow::{Context as _, Result, bail, ensure};
-use std::fmt;
 use std::fs;
 use std::io::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::str::FromStr;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -22,40 +21,6 @@ const POLL: Duration = Duration::from_millis(20);
 /// How often it is looked whether the interface is there.
 const POLLS_MAX: u32 = 500;
 
-/// Which program it is, and where.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Program {
-    Wirecraft(PathBuf),
-    WireguardGo(PathBuf),
-    Boringtun(PathBuf),
-}
-
-impl FromStr for Program {
-    type Err = anyhow::Error;
-
-    fn from_str(argument: &str) -> Result<Self> {
-        let (name, path) = argument
-            .split_once('=')
-            .context("--rival takes NAME=PATH")?;
-        let path = PathBuf::from(path);
-        match name {
-            "wireguard-go" => Ok(Self::WireguardGo(path)),
-            "boringtun" => Ok(Self::Boringtun(path)),
-            _ => bail!("no rival {name}: wireguard-go, boringtun"),
-        }
-    }
-}
-
-impl fmt::Display for Program {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Wirecraft(_) => "wirecraft",
-            Self::WireguardGo(_) => "wireguard-go",
-            Self::Boringtun(_) => "boringtun",
-        })
-    }
-}
-
 /// A running program and its interface, which has the name of its host; dropping it ends both.
 pub(super) struct Daemon {
     pub(super) host: Host,
@@ -64,40 +29,28 @@ pub(super) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts `program` on `host` and gives its interface the addresses of `config`.
+    /// Starts `program` on `host` and gives its interface the addresses of `config`; outside it is at the
+    /// first address, and the other end at the second.
     ///
     /// # Errors
     /// When the program or a command refuses something.
-    pub(super) fn start(program: &Program, host: Host, config: &Config) -> Result<Self> {
+    pub(super) fn start(
+        program: &Program,
+        host: Host,
+        config: &Config,
+        outside: [SocketAddr; 2],
+    ) -> Result<Self> {
         let interface = host.name().to_owned();
         let file = write_config(program, &interface, config)?;
-        let mut command = match program {
-            Program::Wirecraft(path) => {
-                let mut command = host.command(path);
-                command
-                    .args(["-q", "tun", &interface, "-f", "-c"])
-                    .arg(&file);
-                command
-            }
-            Program::WireguardGo(path) => {
-                let mut command = host.command(path);
-                command.args(["--foreground", &interface]);
-                command
-            }
-            Program::Boringtun(path) => {
-                let mut command = host.command(path);
-                command.args(["--foreground", "--disable-drop-privileges", &interface]);
-                command
-            }
-        };
+        let mut command = program.command(&host, &interface, &file, outside);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let mut daemon = Self {
             host,
             address: config.addresses.v4.into(),
             child: child.with_context(|| format!("starting {program}"))?,
         };
-        daemon.wait_for_interface()?;
-        if !matches!(program, Program::Wirecraft(_)) {
+        daemon.wait_for_interface(program.has_socket())?;
+        if program.has_socket() {
             let mut setconf = daemon.host.command("wg");
             output_of(setconf.args(["setconf", &interface]).arg(&file))?;
         }
@@ -120,13 +73,29 @@ impl Daemon {
         cpu_time(&stat).context(path)
     }
 
-    fn wait_for_interface(&mut self) -> Result<()> {
+    /// The number of the process.
+    pub(super) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The memory that the program has, in bytes.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(super) fn resident_len(&self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(&path).with_context(|| path.clone())?;
+        resident_len(&status).context(path)
+    }
+
+    fn wait_for_interface(&mut self, has_socket: bool) -> Result<()> {
         let name = self.host.name().to_owned();
         for _ in 0..POLLS_MAX {
             // The socket of a rival comes after its interface.
             let mut show = self.host.command("wg");
             let link = self.host.ip(&format!("link show {name}"));
-            if link.is_ok() && output_of(show.args(["show", "interfaces"])).is_ok() {
+            let mut shown = || output_of(show.args(["show", &name]));
+            if link.is_ok() && (!has_socket || shown().is_ok()) {
                 sleep(POLL);
                 return Ok(());
             }
@@ -156,12 +125,18 @@ impl Drop for Daemon {
 fn write_config(program: &Program, interface: &str, config: &Config) -> Result<PathBuf> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let path = Path::new("/run").join(format!("{interface}.conf"));
-    let text = match program {
-        Program::Wirecraft(_) => config.for_wg_quick(),
-        Program::WireguardGo(_) | Program::Boringtun(_) => config.for_wg(),
+    let text = if program.is_wirecraft() {
+        config.for_wg_quick()
+    } else {
+        config.for_wg()
     };
     let mut options = fs::OpenOptions::new();
-    let file = options.write(true).create_new(true).mode(0o600).open(&path);
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path);
     file.with_context(|| format!("creating {}", path.display()))?
         .write_all(text.as_bytes())?;
     Ok(path)
@@ -176,6 +151,15 @@ fn cpu_time(stat: &str) -> Option<Duration> {
     Some(Duration::from_secs((user + system).into()) / TICKS_PER_SECOND)
 }
 
+/// Reads the line `VmRSS` of `/proc/PID/status`.
+fn resident_len(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,10 +172,9 @@ mod tests {
     }
 
     #[test]
-    fn rival_has_a_known_name_and_a_path() {
-        let parsed: Result<Program> = "boringtun=/usr/bin/b".parse();
-        assert!(parsed.is_ok_and(|it| it == Program::Boringtun("/usr/bin/b".into())));
-        assert!("boringtun".parse::<Program>().is_err());
-        assert!("other=/x".parse::<Program>().is_err());
+    fn memory_is_read_in_bytes() {
+        let status = "VmPeak:\t   10 kB\nVmRSS:\t    8192 kB\nRssAnon:\t 1 kB\n";
+        assert_eq!(resident_len(status), Some(8 << 20));
+        assert_eq!(resident_len("VmRSS:"), None);
     }
 }

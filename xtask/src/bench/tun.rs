@@ -2,163 +2,245 @@
 //!
 //! Two hosts (network namespaces) are joined by a cable (a veth pair), each runs the same program, and
 //! iperf3 talks through the tunnel between them. What a gigabyte costs is the time that both programs
-//! spent on a processor: where both share a machine, that says more than the rate.
+//! spent on a processor: where both share a machine, that says more than the rate. Every round measures
+//! all programs, so that what else the machine does falls on all of them.
 
-use super::daemon::{Daemon, Program};
+mod options;
+
+use super::calls::{Counting, Probes};
+use super::daemon::Daemon;
+use super::figures::{Figure, Figures};
 use super::iperf::{self, Load, Measured};
+use super::ping;
+use super::program::Program;
 use crate::interop::config::{Addresses, Config, KeyPair, MTU, Peer};
 use crate::interop::network::{Cable, Family, Host};
-use crate::interop::sandbox;
+use crate::interop::{output_of, sandbox};
 use crate::steps::cargo;
 use crate::workspace::Workspace;
-use anyhow::{Context as _, Result, bail, ensure};
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use anyhow::{Context as _, Result, ensure};
+use options::Options;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
-const USAGE: &str = "\
-Usage: cargo xtask bench tun [OPTIONS]     (as root, on Linux)
-
-Options:
-  --quick             2 s a load instead of 10, and once instead of three times
-  --only FILTER       only loads with FILTER in their name
-  --rival NAME=PATH   another program beside ours; NAME is wireguard-go or boringtun
-
-Of several runs the median is printed. The machine should have nothing else to do.
-";
-
 /// The whole run takes no longer.
-const TIME_LIMIT: Duration = Duration::from_secs(900);
+const TIME_LIMIT: Duration = Duration::from_secs(3000);
 
 const LISTEN_PORT: u16 = 51_820;
 
-struct Options {
-    seconds: u32,
-    runs: usize,
-    only: String,
-    rivals: Vec<Program>,
-    /// Where our program is; given by the task to itself inside its namespaces.
-    inside: Option<PathBuf>,
-}
+/// The payload of a full TCP segment in bytes: the MTU without IPv4, TCP and its time stamps.
+const SEGMENT_LEN: f64 = (MTU - 52) as f64;
 
-impl Options {
-    /// Reads the arguments; `None` is a call for help.
-    fn parse(arguments: &[String]) -> Result<Option<Self>> {
-        let mut options = Self {
-            seconds: 10,
-            runs: 3,
-            only: String::new(),
-            rivals: Vec::new(),
-            inside: None,
-        };
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            let mut value = || {
-                rest.next()
-                    .with_context(|| format!("{argument} needs a value"))
-            };
-            match argument.as_str() {
-                "--help" | "-h" => return Ok(None),
-                "--quick" => (options.seconds, options.runs) = (2, 1),
-                "--only" => options.only.clone_from(value()?),
-                "--rival" => options.rivals.push(value()?.parse()?),
-                "--inside" => options.inside = Some(value()?.into()),
-                other => bail!("unknown option {other}; see cargo xtask bench tun --help"),
-            }
-        }
-        Ok(Some(options))
-    }
-
-    fn loads(&self) -> impl Iterator<Item = &'static Load> {
-        let loads = iperf::LOADS.iter();
-        loads.filter(|load| load.name.contains(&self.only))
-    }
-}
-
-/// Measures and prints a table.
+/// Measures, prints tables and writes them with a chart.
 ///
 /// # Errors
-/// When a program fails, or this machine cannot have namespaces.
+/// When our programs fail, or this machine cannot have namespaces.
 pub(super) fn run(arguments: &[String]) -> Result<()> {
     let Some(options) = Options::parse(arguments)? else {
-        print!("{USAGE}");
+        print!("{}", options::USAGE);
         return Ok(());
     };
-    if let Some(program) = &options.inside {
-        return run_inside(&options, program);
+    if let Some(directory) = &options.inside {
+        return run_inside(&options, directory);
     }
     sandbox::check_rights("bench tun")?;
     ensure!(
-        options.loads().next().is_some(),
+        options.loads().next().is_some() || options.wants("ping") || options.wants("calls"),
         "no load has that in its name"
     );
     let workspace = Workspace::load()?;
-    let build = "build --profile harness --package wirecraft-cli --bin wirecraft";
+    let build = "build --profile harness -p wirecraft-cli -p wirecraft-interface-bench --bins";
     let status = cargo(build.split(' ')).status()?;
-    ensure!(status.success(), "building wirecraft: {status}");
-    let program = workspace.target.join("harness").join("wirecraft");
+    ensure!(status.success(), "building the programs: {status}");
     let mut again = vec!["tun".to_owned()];
     again.extend_from_slice(arguments);
-    again.extend(["--inside".to_owned(), program.display().to_string()]);
+    if options.has_usual_rivals {
+        for rival in Program::usual_rivals(&workspace.target)? {
+            again.extend(["--rival".to_owned(), rival]);
+        }
+    }
+    let directory = workspace.target.join("harness");
+    again.extend(["--inside".to_owned(), directory.display().to_string()]);
+    if options.output.is_none() {
+        let output = workspace.root.join("docs").join("benchmarks");
+        again.extend(["--output".to_owned(), output.display().to_string()]);
+    }
     let status = sandbox::enter("bench", &again, TIME_LIMIT)?;
     ensure!(status.success(), "the measurement failed");
     Ok(())
 }
 
 /// The second life: first process of the namespaces.
-fn run_inside(options: &Options, program: &std::path::Path) -> Result<()> {
+fn run_inside(options: &Options, directory: &Path) -> Result<()> {
     sandbox::furnish()?;
     std::fs::create_dir("/run/wireguard").context("creating /run/wireguard")?;
-    println!("| program | load | Gbit/s | CPU s/GB | kpps received | lost |");
-    println!("|---|---|---|---|---|---|");
-    let ours = Program::Wirecraft(program.to_path_buf());
-    for (number, program) in [&ours].into_iter().chain(&options.rivals).enumerate() {
-        let ends = Ends::start(number, program)?;
-        for load in options.loads() {
-            let runs = (0..options.runs).map(|_| ends.measure(load, options.seconds));
-            let median = Measured::median(runs.collect::<Result<_>>()?)?;
-            println!("| {program} | {} | {median} |", load.name);
+    let mut programs = Program::ours(directory);
+    programs.extend(options.rivals.iter().cloned());
+    programs.retain(|program| program.name.contains(&options.program));
+    let mut figures = Figures::default();
+    let mut number = 0;
+    for round in 1..=options.rounds {
+        for program in &programs {
+            eprintln!("round {round}: {program}");
+            number += 1;
+            let measured = measure(number, program, options, &mut figures);
+            // A rival that fails leaves holes in the table; ours may not.
+            match measured {
+                Err(error) if !program.is_wirecraft() => eprintln!("{program}: {error:#}"),
+                outcome => outcome?,
+            }
+        }
+    }
+    let mut text = format!("{}\n{}", figures.table(), figures.targets());
+    for program in programs.iter().filter(|it| it.is_wirecraft()) {
+        if options.wants("calls") {
+            number += 1;
+            text += &format!("\n{}\n", count_calls(number, program, options)?);
+        }
+    }
+    println!("{text}");
+    write(options, directory, &figures, &text)
+}
+
+fn write(options: &Options, directory: &Path, figures: &Figures, text: &str) -> Result<()> {
+    let Some(output) = options.output.as_ref().filter(|_| options.is_whole()) else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(output)?;
+    let (seconds, rounds) = (options.seconds, options.rounds);
+    let how = format!(
+        "{rounds} rounds, {seconds} s a load, medians; {}",
+        machine()
+    );
+    let page = format!(
+        "# Interfaces, end to end\n\n`cargo xtask bench tun`: {how}.\n\n![Bars](tun.svg)\n\n{text}"
+    );
+    std::fs::write(output.join("tun.md"), page.trim_end().to_owned() + "\n")?;
+    let title = "TUN to TUN in one machine: two namespaces, veth, both ends the same program";
+    figures.draw(&directory.join("chart"), &output.join("tun.svg"), title)
+}
+
+/// What was measured on, in words.
+fn machine() -> String {
+    let of = |program: &str, word: &str| output_of(Command::new(program).arg(word));
+    let kernel = of("uname", "-r").unwrap_or_default();
+    let day = of("date", "+%F").unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    let model = model
+        .unwrap_or_default()
+        .trim_start_matches(['\t', ' ', ':']);
+    format!("{cores} cores ({model}), Linux {kernel}, {day}")
+}
+
+/// Puts all loads on one program.
+fn measure(
+    number: usize,
+    program: &Program,
+    options: &Options,
+    figures: &mut Figures,
+) -> Result<()> {
+    let ends = Ends::start(number, program)?;
+    let name = &program.name;
+    let idle = ends.far.resident_len()?;
+    #[expect(clippy::cast_precision_loss, reason = "memory of a program")]
+    figures.add(name, Figure::Resident, idle as f64 / 1e6);
+    if options.wants("ping") {
+        let tenth = ping::tenth(&ends.near.host, ends.far.address())?;
+        figures.add(name, Figure::Ping, tenth);
+    }
+    for load in options.loads() {
+        let (measured, cost) = ends.measure(load, options.seconds)?;
+        for (figure, value) in [
+            (load.rate, measured.rate),
+            (load.cost, cost * 1e9),
+            (load.lost, measured.lost_percent),
+        ] {
+            if let Some(figure) = figure {
+                figures.add(name, figure, value);
+            }
         }
     }
     Ok(())
 }
 
+/// Counts system calls and allocations of both ends under TCP.
+#[expect(clippy::cast_precision_loss, reason = "counts of some seconds")]
+fn count_calls(number: usize, program: &Program, options: &Options) -> Result<String> {
+    let ends = Ends::start(number, program)?;
+    let (load, seconds) = (&iperf::LOADS[0], options.seconds);
+    // What is allocated once is allocated before.
+    ends.measure(load, 1)?;
+    let mut text = format!("{program}, TCP, per full packet:");
+    let probes = match Probes::set(ends.near.process()) {
+        Ok(probes) => probes,
+        Err(error) => return Ok(format!("{text} not counted ({error:#})")),
+    };
+    let counting =
+        [&ends.near, &ends.far].map(|end| Counting::start(&probes, end.process(), seconds + 1));
+    let (measured, _) = ends.measure(load, seconds)?;
+    let packets = measured.bytes / SEGMENT_LEN;
+    for (end, counting) in ["sender", "receiver"].into_iter().zip(counting) {
+        let calls = counting.and_then(Counting::finish)?;
+        let (system, allocations) = (
+            calls.system as f64 / packets,
+            calls.allocations as f64 / packets,
+        );
+        text += &format!(
+            " {end} {system:.4} system calls (1/{:.0}) and {allocations:.5} allocations;",
+            1.0 / system
+        );
+    }
+    Ok(text.trim_end_matches(';').to_owned())
+}
+
 /// Two hosts with a tunnel between them.
-struct Ends {
-    near: Daemon,
-    far: Daemon,
+pub(super) struct Ends {
+    pub(super) near: Daemon,
+    pub(super) far: Daemon,
 }
 
 impl Ends {
-    fn start(number: usize, program: &Program) -> Result<Self> {
+    pub(super) fn start(number: usize, program: &Program) -> Result<Self> {
         let near = Host::add(format!("near{number}"))?;
         let far = Host::add(format!("far{number}"))?;
         let cable = Cable::join(&near, &far, 1)?;
         let (mut near_config, mut far_config) = (config(1)?, config(2)?);
-        let peer = |config: &Config, address: IpAddr| Peer {
+        let near_at = SocketAddr::new(cable.near(Family::V4), LISTEN_PORT);
+        let far_at = SocketAddr::new(cable.far(Family::V4), LISTEN_PORT);
+        let peer = |config: &Config, endpoint: SocketAddr| Peer {
             public_key: config.keys.public.clone(),
             preshared_key: None,
-            endpoint: Some(SocketAddr::new(address, LISTEN_PORT)),
+            endpoint: Some(endpoint),
             addresses: config.addresses,
         };
-        let near_peer = peer(&near_config, cable.near(Family::V4));
-        let far_peer = peer(&far_config, cable.far(Family::V4));
+        let near_peer = peer(&near_config, near_at);
+        let far_peer = peer(&far_config, far_at);
         near_config.peers.push(far_peer);
         far_config.peers.push(near_peer);
-        Ok(Self {
-            near: Daemon::start(program, near, &near_config)?,
-            far: Daemon::start(program, far, &far_config)?,
-        })
+        let ends = Self {
+            near: Daemon::start(program, near, &near_config, [near_at, far_at])?,
+            far: Daemon::start(program, far, &far_config, [far_at, near_at])?,
+        };
+        let mut ping = ends.near.host.command("ping");
+        ping.args(["-n", "-q", "-c", "3", "-i", "0.1", "-W", "5"]);
+        output_of(ping.arg(ends.far.address().to_string()))?;
+        Ok(ends)
     }
 
-    /// Puts `load` on the tunnel for some seconds, and counts what it costs.
-    fn measure(&self, load: &Load, seconds: u32) -> Result<Measured> {
+    /// Puts `load` on the tunnel for some seconds; also returns the processor seconds of both programs
+    /// for each byte of payload.
+    fn measure(&self, load: &Load, seconds: u32) -> Result<(Measured, f64)> {
         let to = self.far.address();
         let before = self.near.cpu_time()? + self.far.cpu_time()?;
-        let mut measured = iperf::run(&self.near.host, &self.far.host, to, load, seconds)?;
+        let measured = iperf::run(&self.near.host, &self.far.host, to, load, seconds)?;
         let spent = self.near.cpu_time()? + self.far.cpu_time()? - before;
-        measured.cpu_per_byte = spent.as_secs_f64() / measured.bytes;
-        Ok(measured)
+        Ok((measured, spent.as_secs_f64() / measured.bytes))
     }
 }
 

@@ -80,7 +80,12 @@ const LAYERS: &[Arrows] = &[
 ];
 
 /// Packages that may be built from anything.
-const FREE: &[&str] = &["wirecraft-tests", "wirecraft-benches", "wirecraft-fuzz"];
+const FREE: &[&str] = &[
+    "wirecraft-tests",
+    "wirecraft-benches",
+    "wirecraft-interface-bench",
+    "wirecraft-fuzz",
+];
 
 const fn arrows(package: &'static str, to: &'static [&'static str]) -> Arrows {
     Arrows { package, to }
