@@ -15,8 +15,8 @@ use wirecraft_ip_packets::checksum::Sum;
 /// The longest super-packet, with virtio's header.
 const READ_LEN: usize = VIRTIO_LEN + 65_575;
 
-/// What is sealed together: a super-packet at least.
-const ARENA_LEN: usize = 2 * 65_536 + 65_536 / 2;
+/// What is sealed together, but for the super-packet that comes last; the tunnel does so with as much.
+const ARENA_LEN: usize = 3 * 65_536;
 const PACKETS_MAX: usize = 256;
 
 /// The most that one call may send.
@@ -36,46 +36,35 @@ pub(crate) fn run(
 ) -> Result<()> {
     let key = Key::new(&KEY);
     let mut arena = Arena {
-        bytes: Vec::with_capacity(ARENA_LEN),
+        bytes: Vec::with_capacity(2 * ARENA_LEN),
         lens: ArrayVec::new(),
     };
     let mut read = vec![0; READ_LEN];
     let mut counter = 0;
     loop {
-        match rustix::io::read(device, &mut read[..]) {
-            Ok(len) => arena.take(&mut read[..len]).context("an odd packet")?,
-            Err(Errno::AGAIN) if arena.lens.is_empty() => {
-                wait(device)?;
-                continue;
-            }
-            Err(Errno::AGAIN) => {}
-            // An interface that is not up yet.
-            Err(Errno::IO) => {
-                wait(device)?;
-                continue;
-            }
-            Err(error) => return Err(error).context("reading the interface"),
-        }
-        let is_drained = arena.bytes.len() > 65_536 || arena.lens.len() >= PACKETS_MAX / 2;
-        if is_drained || !is_readable(device)? {
-            arena.seal(&key, &mut counter);
-            arena.send((socket, state), peer)?;
+        let is_drained = arena.fill(device, &mut read)?;
+        arena.seal(&key, &mut counter);
+        arena.send((socket, state), peer)?;
+        if is_drained {
+            wait(device)?;
         }
     }
 }
 
-/// Whether the interface has more, which costs a call as a read that finds nothing would.
-fn is_readable(device: &SyncDevice) -> Result<bool> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let mut descriptors = [PollFd::new(device, PollFlags::IN)];
-    let at_once = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    Ok(poll(&mut descriptors, Some(&at_once)).context("asking the interface")? > 0)
-}
-
 impl Arena {
+    /// Reads until there is nothing more, which is `true`, or another super-packet might not fit.
+    fn fill(&mut self, device: &SyncDevice, read: &mut [u8]) -> Result<bool> {
+        while self.bytes.len() < ARENA_LEN && self.lens.len() < PACKETS_MAX / 2 {
+            match rustix::io::read(device, &mut *read) {
+                Ok(len) => self.take(&mut read[..len]).context("an odd packet")?,
+                // An interface that is not up yet fails.
+                Err(Errno::AGAIN | Errno::IO) => return Ok(true),
+                Err(error) => return Err(error).context("reading the interface"),
+            }
+        }
+        Ok(false)
+    }
+
     /// Takes what was read, in pieces.
     fn take(&mut self, read: &mut [u8]) -> Option<()> {
         let (header, packet) = read.split_first_chunk_mut()?;
