@@ -54,6 +54,8 @@ fn main() -> std::io::Result<()> {
     write("packet_text", &packets)?;
     write("capture_file", &captures(&packets))?;
     write("uapi_request", &behind(&[7], &uapi_requests()))?;
+    write("socks_request", &socks_requests())?;
+    write("http_proxy_request", &http_proxy_requests())?;
     write("scan_targets", &scans())?;
     write("scan_answers", &[scan_play()])?;
     write("tcp_connection", &tcp_plays())?;
@@ -126,6 +128,36 @@ fn uapi_requests() -> Vec<Vec<u8>> {
         &zeros,
         "set=1\nhalf=1\n",
     ])
+}
+
+fn socks_requests() -> Vec<Vec<u8>> {
+    let inputs: [&[u8]; 10] = [
+        b"\x05\x02\0\x02",
+        b"\x01\x02me\x06secret",
+        b"\x05\x01\0\x03\x0cgateway.demo\0P",
+        b"\x05\x03\0\x01\n\0\0\x01\x005",
+        b"\x05\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x01\xbb",
+        b"\x04\x01\0P\n\0\0\x01me\0",
+        b"\x04\x01\0P\0\0\0\x01\0host\0",
+        b"\0\0\0\x01\n\0\0\x01\x005hello",
+        b"\0\0\0\x03\x04host\x005hello",
+        b"\0\0\x01\x01\n\0\0\x01\x005",
+    ];
+    inputs.map(<[u8]>::to_vec).to_vec()
+}
+
+fn http_proxy_requests() -> Vec<Vec<u8>> {
+    let inputs: [&[u8]; 8] = [
+        b"CONNECT example.org:443\n",
+        b"GET http://example.org/path?query\nHost: example.org\nConnection: close, X-Hop\nX-Hop: 1\nTE: trailers\nCookie: a=b",
+        b"POST http://[fd00::1]:8080/\nTransfer-Encoding: chunked\nContent-Length: 5",
+        b"\0POST http://example.org/\nTransfer-Encoding: chunked",
+        b"GET /\nHost: example.org",
+        b"GET https://me:secret@example.org/",
+        b"GET http://example.org\nProxy-Authorization: Basic bWU6c2VjcmV0\nProxy-Connection: keep-alive\nKeep-Alive: 5\nUpgrade: websocket",
+        b"POST http://example.org/\nContent-Length: 5\nContent-Length: 6",
+    ];
+    inputs.map(<[u8]>::to_vec).to_vec()
 }
 
 fn packets() -> Vec<Vec<u8>> {

@@ -14,6 +14,7 @@ mod ip;
 mod keys;
 mod netstack;
 mod packet_text;
+mod proxy;
 mod rewrite;
 mod scan;
 mod tcp_connection;
@@ -32,6 +33,7 @@ pub use ip::{ip_header, ip_packet};
 pub use keys::{key_text, tai64n};
 pub use netstack::inner_packet;
 pub use packet_text::{capture_file, expression_text, packet_text};
+pub use proxy::{http_proxy_request, socks_request};
 pub use rewrite::rewrite;
 pub use scan::{scan_answers, scan_targets};
 pub use tcp_connection::tcp_connection;
@@ -65,6 +67,7 @@ pub const TARGETS: &[Target] = targets![
     expression_text,
     fragmentation,
     handshake_message,
+    http_proxy_request,
     icmp_message,
     inner_packet,
     ip_header,
@@ -75,6 +78,7 @@ pub const TARGETS: &[Target] = targets![
     rewrite,
     scan_answers,
     scan_targets,
+    socks_request,
     tai64n,
     tcp_connection,
     tcp_segment,

@@ -5,6 +5,7 @@
 mod aead;
 mod arguments;
 mod commands;
+mod exits;
 mod failure;
 mod interrupt;
 mod output;

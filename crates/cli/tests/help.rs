@@ -33,6 +33,7 @@ fn program_explains_itself() {
       dns      Look a name up through the tunnel
       get      Fetch an address of the web through the tunnel
       forward  Forward ports into the tunnel and out of it, in the manner of ssh
+      proxy    Serve SOCKS and HTTP proxies whose connections go through the tunnel
       tun      Create a network interface and serve it
       help     Print this message or the help of the given subcommand(s)
 
@@ -262,6 +263,53 @@ fn forward_explains_itself() {
       wirecraft forward -c wg0.conf -L 5353:10.0.0.1:53/udp -L [::1]:2222:10.0.0.5:22
       wirecraft forward -c wg0.conf -L ./db.sock:10.0.0.7:5432
       wirecraft forward -c wg0.conf -R 8000:localhost:8000 -R 80:/run/app.sock
+    "#);
+}
+
+#[test]
+fn proxy_explains_itself() {
+    insta::assert_snapshot!(help(&["proxy"]), @r#"
+    Serve SOCKS and HTTP proxies whose connections go through the tunnel
+
+    Usage: wirecraft proxy [OPTIONS] --config <FILE>
+
+    Options:
+          --socks <ADDR>          Listen for SOCKS clients; may be repeated
+          --http <ADDR>           Listen for HTTP clients; may be repeated
+          --auth <USER:PASSWORD>  Serve this user only; may be repeated
+          --auth-file <FILE>      Serve the users of FILE only, a USER:PASSWORD a line
+          --open                  Listen on addresses that others can reach without asking for a password
+          --max-connections <N>   Connections at once; further ones wait [default: 4096]
+          --connect-timeout <S>   Seconds that a connection through the tunnel may take to come about [default: 30]
+          --exit-connections <N>  Connections at once of each exit
+          --exit-bytes <BYTES>    Bytes that each exit may carry, both ways
+      -c, --config <FILE>         Configuration in the syntax of wg-quick, or a directory of .conf files; `-` is standard input; may be repeated [env: WIRECRAFT_CONFIG]
+          --rotate <WHEN>         When to take another of several tunnels: for every `connection`, `sticky` for every user, or every so many seconds [default: connection]
+          --timeout <S>           Seconds to wait for the first handshake [default: 10]
+          --json                  Print one JSON object a line on standard output
+      -v, --verbose...            Say more on standard error; twice for details, three times for everything
+      -q, --quiet                 Say nothing but errors on standard error
+      -h, --help                  Print help
+
+    SOCKS is SOCKS5 (CONNECT, UDP ASSOCIATE), SOCKS4 and SOCKS4a; HTTP is CONNECT and
+    http:// addresses. Names are looked up inside the tunnel, and nowhere else. ADDR is
+    a port of the loopback address, ADDRESS:PORT or the path of a unix socket. An address
+    that others can reach needs --auth, --auth-file or --open.
+
+    With several configurations each is an exit, called as its file without .conf. The
+    user name of a client chooses: the name of an exit pins it, any other name keeps
+    the exit it got. With --auth the choice stands behind a plus: USER+CHOICE. A
+    directory is watched: files that come and go are exits that come and go. Exits
+    whose peer falls silent are left out until it answers.
+
+    While the tunnel is down it keeps trying, whatever --timeout says. With -v each
+    connection is logged.
+
+    Examples:
+      wirecraft proxy -c wg0.conf --socks 1080 --http 8080
+      curl --socks5-hostname 127.0.0.1:1080 https://example.org/
+      wirecraft proxy -c exits/ --rotate sticky --socks 0.0.0.0:1080 --auth me:secret
+      curl --socks5-hostname 127.0.0.1:1080 --proxy-user me+oslo:secret https://example.org/
     "#);
 }
 

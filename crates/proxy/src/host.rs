@@ -2,11 +2,15 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::str::FromStr;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
@@ -33,6 +37,37 @@ impl fmt::Display for HostAddress {
             Self::Ip(address) => address.fmt(f),
             Self::Unix(path) => path.display().fmt(f),
         }
+    }
+}
+
+/// The text is no place to listen on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a port, ADDRESS:PORT or the path of a unix socket, found {text:?}")]
+pub struct ParseHostAddressError {
+    /// The text.
+    pub text: String,
+}
+
+/// `1080` and `localhost:1080` are ports of the loopback address; what has a slash is a path.
+impl FromStr for HostAddress {
+    type Err = ParseHostAddressError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.contains('/') {
+            return Ok(Self::Unix(text.into()));
+        }
+        let port = text.strip_prefix("localhost:").unwrap_or(text);
+        let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        let address = match is_number {
+            true => port
+                .parse()
+                .ok()
+                .map(|port| (Ipv4Addr::LOCALHOST, port).into()),
+            false => text.parse().ok(),
+        };
+        address.map(Self::Ip).ok_or_else(|| ParseHostAddressError {
+            text: text.to_owned(),
+        })
     }
 }
 
@@ -167,6 +202,24 @@ impl HostStream {
         ));
     }
 
+    /// The address of the other end, if it has one.
+    pub(crate) fn peer_ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().ok().map(|address| address.ip()),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The address of this end; that of loopback, if it has none.
+    pub(crate) fn local_ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().ok().map(|address| address.ip()),
+            #[cfg(unix)]
+            Self::Unix(_) => Some(Ipv4Addr::LOCALHOST.into()),
+        }
+    }
+
     /// Waits until there is something to read: data, the end, or an error.
     pub(crate) async fn readable(&self) -> io::Result<()> {
         match self {
@@ -237,6 +290,50 @@ impl HostStream {
     }
 }
 
+impl AsyncRead for HostStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for HostStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -245,6 +342,23 @@ mod tests {
         let path = std::env::temp_dir().join(format!("wirecraft-{name}-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
         path
+    }
+
+    #[test]
+    fn places_to_listen_on_are_ports_addresses_and_paths() {
+        let ip = |text: &str| HostAddress::Ip(text.parse().unwrap());
+        for (text, expected) in [
+            ("1080", ip("127.0.0.1:1080")),
+            ("localhost:0", ip("127.0.0.1:0")),
+            ("0.0.0.0:1080", ip("0.0.0.0:1080")),
+            ("[::1]:1080", ip("[::1]:1080")),
+            ("./socks", HostAddress::Unix("./socks".into())),
+        ] {
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+        for text in ["", "65536", "+1", "host:80", "::1", "127.0.0.1"] {
+            assert!(text.parse::<HostAddress>().is_err(), "{text}");
+        }
     }
 
     #[tokio::test]

@@ -4,21 +4,40 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use wirecraft::{ReadHalf, TcpStream, WriteHalf};
+use wirecraft::{Lease, ReadHalf, TcpStream, WriteHalf};
 
 use crate::buffers::Buffers;
 use crate::host::HostStream;
 
 /// Bytes that a connection has moved.
 #[derive(Debug, Default)]
-pub(crate) struct Moved {
+pub(crate) struct Moved<'a> {
     /// Into the tunnel.
     up: AtomicU64,
     /// Out of the tunnel.
     down: AtomicU64,
+    /// The exit whose bytes they are.
+    exit: Option<&'a Lease>,
 }
 
-impl Moved {
+impl<'a> Moved<'a> {
+    /// Counts for an exit, if there are several.
+    pub(crate) fn of(exit: Option<&'a Lease>) -> Self {
+        Self {
+            exit,
+            ..Self::default()
+        }
+    }
+
+    fn count(&self, up: usize, down: usize) {
+        let (up, down) = (up as u64, down as u64);
+        self.up.fetch_add(up, Ordering::Relaxed);
+        self.down.fetch_add(down, Ordering::Relaxed);
+        if let Some(exit) = self.exit {
+            exit.count(up, down);
+        }
+    }
+
     /// Returns the bytes into the tunnel.
     pub(crate) fn up(&self) -> u64 {
         self.up.load(Ordering::Relaxed)
@@ -30,21 +49,24 @@ impl Moved {
     }
 }
 
-/// Moves bytes both ways until both directions have ended.
+/// Moves bytes both ways until both directions have ended; `early` is what the host has sent already.
 ///
 /// A direction that ends is ended on the other side, and the other one goes on. A failure of one side resets the other.
 pub(crate) async fn relay(
     host: HostStream,
+    early: &[u8],
     tunnel: TcpStream,
     buffers: &Buffers,
-    moved: &Moved,
+    moved: &Moved<'_>,
 ) -> io::Result<()> {
     tunnel.set_nodelay(true);
     let (mut reader, mut writer) = tunnel.into_split();
-    let relayed = tokio::try_join!(
-        up(&host, &mut writer, buffers, &moved.up),
-        down(&mut reader, &host, buffers, &moved.down),
-    );
+    let sending = async {
+        writer.write_all(early).await?;
+        moved.count(early.len(), 0);
+        up(&host, &mut writer, buffers, moved).await
+    };
+    let relayed = tokio::try_join!(sending, down(&mut reader, &host, buffers, moved));
     if relayed.is_err() {
         writer.abort();
         host.reset();
@@ -56,7 +78,7 @@ async fn up(
     host: &HostStream,
     tunnel: &mut WriteHalf,
     buffers: &Buffers,
-    moved: &AtomicU64,
+    moved: &Moved<'_>,
 ) -> io::Result<()> {
     loop {
         host.readable().await?;
@@ -68,7 +90,7 @@ async fn up(
             Err(error) => return Err(error),
         };
         tunnel.write_all(&buffer).await?;
-        moved.fetch_add(len as u64, Ordering::Relaxed);
+        moved.count(len, 0);
     }
 }
 
@@ -76,7 +98,7 @@ async fn down(
     tunnel: &mut ReadHalf,
     host: &HostStream,
     buffers: &Buffers,
-    moved: &AtomicU64,
+    moved: &Moved<'_>,
 ) -> io::Result<()> {
     loop {
         tunnel.readable().await;
@@ -86,6 +108,6 @@ async fn down(
             return host.shutdown();
         }
         host.write_all(&buffer).await?;
-        moved.fetch_add(len as u64, Ordering::Relaxed);
+        moved.count(0, len);
     }
 }

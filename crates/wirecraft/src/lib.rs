@@ -14,6 +14,7 @@ mod events;
 mod icmp;
 #[cfg(target_os = "linux")]
 mod interface;
+mod pool;
 mod raw;
 mod round_trips;
 mod scan;
@@ -33,6 +34,10 @@ pub use events::Events;
 pub use icmp::{PingOptions, Pinger};
 #[cfg(target_os = "linux")]
 pub use interface::{Interface, InterfaceError, InterfaceOptions, Offloads};
+pub use pool::{
+    AddExitError, DirectoryChange, ExitState, ExitStatus, HealthOptions, Lease, PoolDirectory,
+    PoolError, PoolOptions, Quota, Rotation, TunnelPool,
+};
 pub use raw::RawSocket;
 pub use round_trips::{RoundTripSummary, RoundTrips};
 pub use scan::{RunningScan, TunnelScanError};

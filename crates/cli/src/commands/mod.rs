@@ -8,6 +8,7 @@ mod genpsk;
 mod get;
 mod key_output;
 mod ping;
+mod proxy;
 mod pubkey;
 #[cfg(target_os = "linux")]
 mod tun;
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Dns(dns::Dns),
     Get(get::Get),
     Forward(forward::Forward),
+    Proxy(proxy::Proxy),
     #[cfg(target_os = "linux")]
     Tun(tun::Tun),
 }
@@ -43,6 +45,7 @@ impl Command {
             Self::Dns(command) => block_on(command.run(verbosity)),
             Self::Get(command) => block_on(command.run(verbosity)),
             Self::Forward(command) => block_on(command.run(verbosity)),
+            Self::Proxy(command) => block_on(command.run(verbosity)),
             #[cfg(target_os = "linux")]
             Self::Tun(command) => block_on_one_thread(command.run(verbosity)),
         }

@@ -20,11 +20,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(super) async fn serve_local(shared: Arc<Shared>, listener: HostListener, target: Target) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok(permit) = shared.room.clone().acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
             Ok((stream, from)) => {
+                // It waits here, and whoever comes next waits in the host.
+                let Ok(permit) = shared.room.clone().acquire_owned().await else {
+                    return;
+                };
                 let (shared, target) = (shared.clone(), target.clone());
                 connections.spawn(async move {
                     connect_inside(&shared, stream, &from, &target).await;
@@ -55,10 +56,10 @@ async fn connect_inside(shared: &Shared, stream: HostStream, from: &str, target:
 pub(super) async fn serve_remote(shared: Arc<Shared>, listener: TcpListener, target: HostTarget) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok(permit) = shared.room.clone().acquire_owned().await else {
+        let Ok((inside, from)) = listener.accept().await else {
             return;
         };
-        let Ok((inside, from)) = listener.accept().await else {
+        let Ok(permit) = shared.room.clone().acquire_owned().await else {
             return;
         };
         let (shared, target) = (shared.clone(), target.clone());
@@ -100,7 +101,7 @@ async fn carry(
     to: &impl Display,
 ) {
     let (moved, began_at) = (Moved::default(), Instant::now());
-    let relayed = relay(stream, inside, &shared.buffers, &moved).await;
+    let relayed = relay(stream, &[], inside, &shared.buffers, &moved).await;
     let seconds = began_at.elapsed().as_secs_f32();
     let (up, down) = (moved.up(), moved.down());
     match relayed {
