@@ -71,6 +71,7 @@ pub use build::{
 #[cfg(feature = "pcap")]
 pub use capture::{
     CaptureError, CaptureInterface, CaptureReader, CaptureWriter, Captured, InterfaceId, LinkType,
+    PcapWriter,
 };
 pub use error::{Expected, Field, Layer, ParseError};
 #[cfg(feature = "text")]

@@ -13,7 +13,7 @@ use pcap_file::PcapError;
 
 pub use link::LinkType;
 pub use read::CaptureReader;
-pub use write::{CaptureWriter, InterfaceId};
+pub use write::{CaptureWriter, InterfaceId, PcapWriter};
 
 /// A packet out of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]

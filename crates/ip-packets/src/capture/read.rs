@@ -60,6 +60,9 @@ pub struct CaptureReader<R: Read> {
     interfaces: Vec<CaptureInterface>,
     /// How the timestamps of each interface count.
     clocks: Vec<Clock>,
+    /// Where packets of the first interface are cut, in bytes; 0 says that they are not. Blocks of
+    /// simple packets leave it to this how long they are.
+    snap_len: u32,
     is_over: bool,
 }
 
@@ -91,6 +94,7 @@ impl<R: Read> CaptureReader<R> {
             },
             interfaces: Vec::new(),
             clocks: Vec::new(),
+            snap_len: 0,
             is_over: false,
         };
         if let Format::Pcap(pcap) = &reader.format {
@@ -179,7 +183,10 @@ impl<R: Read> CaptureReader<R> {
                 Block::SimplePacket(block) => {
                     // What follows the packet in its block is padding.
                     let mut data = block.data.into_owned();
-                    data.truncate(len(block.original_len));
+                    data.truncate(len(match self.snap_len {
+                        0 => block.original_len,
+                        snap_len => snap_len.min(block.original_len),
+                    }));
                     return self.captured(0, data, block.original_len).map(Some);
                 }
                 _ => {}
@@ -191,6 +198,9 @@ impl<R: Read> CaptureReader<R> {
         if self.interfaces.len() == INTERFACES_MAX {
             let most = INTERFACES_MAX;
             return Err(CaptureError::TooManyInterfaces { most });
+        }
+        if self.interfaces.is_empty() {
+            self.snap_len = block.snaplen;
         }
         let mut clock = Clock::of_file(6);
         let mut interface = CaptureInterface {
@@ -205,7 +215,9 @@ impl<R: Read> CaptureReader<R> {
                     interface.comments.push(text.into_owned());
                 }
                 InterfaceDescriptionOption::IfTsResol(resolution) => clock.resolution = resolution,
-                InterfaceDescriptionOption::IfTsOffset(seconds) => clock.offset = seconds,
+                InterfaceDescriptionOption::IfTsOffset(seconds) => {
+                    clock.offset = seconds.cast_signed();
+                }
                 _ => {}
             }
         }
@@ -256,7 +268,7 @@ struct Clock {
     /// Digits behind the point of a second; bits behind it if the highest bit is set.
     resolution: u8,
     /// Seconds that are added to every timestamp.
-    offset: u64,
+    offset: i64,
 }
 
 impl Clock {
@@ -280,7 +292,7 @@ impl Clock {
         };
         let seconds = u64::try_from(nanos / NANOS_PER_SECOND).unwrap_or(u64::MAX);
         let rest = u32::try_from(nanos % NANOS_PER_SECOND).unwrap_or(0);
-        Duration::new(seconds.saturating_add(self.offset), rest)
+        Duration::new(seconds.saturating_add_signed(self.offset), rest)
     }
 }
 
@@ -292,6 +304,16 @@ fn len(value: u32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_may_be_behind() {
+        let clock = Clock {
+            resolution: 0,
+            offset: -7,
+        };
+        assert_eq!(clock.duration(10), Duration::from_secs(3));
+        assert_eq!(clock.duration(5), Duration::ZERO);
+    }
 
     #[test]
     fn a_clock_counts_in_its_unit() {

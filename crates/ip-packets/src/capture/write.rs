@@ -5,11 +5,14 @@ use alloc::vec;
 use core::time::Duration;
 use std::io::Write;
 
+use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter as ClassicWriter};
 use pcap_file::pcapng::PcapNgWriter;
 use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
 use pcap_file::pcapng::blocks::interface_description::{
     InterfaceDescriptionBlock, InterfaceDescriptionOption,
 };
+
+use pcap_file::{Endianness, TsResolution};
 
 use super::{CaptureError, LinkType};
 
@@ -48,13 +51,29 @@ impl<W: Write> CaptureWriter<W> {
     /// # Errors
     /// [`CaptureError::Io`] if it cannot be written.
     pub fn interface(&mut self, name: &str, link: LinkType) -> Result<InterfaceId, CaptureError> {
+        self.interface_with_comments(name, link, &[])
+    }
+
+    /// Describes an interface, before its first packet, with notes about it.
+    ///
+    /// # Errors
+    /// [`CaptureError::Io`] if it cannot be written.
+    pub fn interface_with_comments(
+        &mut self,
+        name: &str,
+        link: LinkType,
+        comments: &[&str],
+    ) -> Result<InterfaceId, CaptureError> {
+        let mut options = vec![
+            InterfaceDescriptionOption::IfName(Cow::Borrowed(cut(name))),
+            InterfaceDescriptionOption::IfTsResol(NANOSECONDS),
+        ];
+        let comments = comments.iter().map(|text| Cow::Borrowed(cut(text)));
+        options.extend(comments.map(InterfaceDescriptionOption::Comment));
         self.writer.write_pcapng_block(InterfaceDescriptionBlock {
             linktype: link.for_file(),
             snaplen: 0,
-            options: vec![
-                InterfaceDescriptionOption::IfName(Cow::Borrowed(cut(name))),
-                InterfaceDescriptionOption::IfTsResol(NANOSECONDS),
-            ],
+            options,
         })?;
         let id = InterfaceId(self.interfaces);
         self.interfaces += 1;
@@ -94,6 +113,70 @@ impl<W: Write> CaptureWriter<W> {
         Ok(self.writer.into_inner())
     }
 }
+
+/// Writes packets to a file of the older format, pcap: one link layer, no names, no comments.
+///
+/// Timestamps are in nanoseconds.
+///
+/// ```
+/// use core::time::Duration;
+/// use wirecraft_ip_packets::{CaptureReader, LinkType, PcapWriter, v4};
+///
+/// let packet = v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into()).udp(1000, 53).build();
+/// let mut writer = PcapWriter::new(Vec::new(), LinkType::RAW)?;
+/// writer.packet(Duration::from_nanos(7), &packet)?;
+///
+/// let file = writer.finish()?;
+/// let captured = CaptureReader::new(&file[..])?.next().unwrap()?;
+/// assert_eq!(captured.packet(), Some(&packet[..]));
+/// assert_eq!(captured.timestamp, Duration::from_nanos(7));
+/// # Ok::<(), wirecraft_ip_packets::CaptureError>(())
+/// ```
+pub struct PcapWriter<W: Write>(ClassicWriter<W>);
+
+impl<W: Write> PcapWriter<W> {
+    /// Starts a file of packets that `link` stands before.
+    ///
+    /// # Errors
+    /// [`CaptureError::Io`] if it cannot be written.
+    pub fn new(file: W, link: LinkType) -> Result<Self, CaptureError> {
+        let header = PcapHeader {
+            datalink: link.for_file(),
+            ts_resolution: TsResolution::NanoSecond,
+            endianness: Endianness::Little,
+            snaplen: SNAP_LEN,
+            ..PcapHeader::default()
+        };
+        Ok(Self(ClassicWriter::with_header(file, header)?))
+    }
+
+    /// Writes a packet, with its link layer if it has one.
+    ///
+    /// `timestamp` counts from the start of 1970; what is after the year 2106 does not fit.
+    ///
+    /// # Errors
+    /// [`CaptureError::Io`] if it cannot be written.
+    pub fn packet(&mut self, timestamp: Duration, data: &[u8]) -> Result<(), CaptureError> {
+        let latest = Duration::from_secs(u32::MAX.into());
+        let len = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        let packet = PcapPacket::new(timestamp.min(latest), len, data);
+        self.0.write_packet(&packet)?;
+        Ok(())
+    }
+
+    /// Ends the file and returns what it was written to.
+    ///
+    /// # Errors
+    /// [`CaptureError::Io`] if what is buffered cannot be written.
+    pub fn finish(self) -> Result<W, CaptureError> {
+        let mut file = self.0.into_writer();
+        file.flush().map_err(CaptureError::Io)?;
+        Ok(file)
+    }
+}
+
+/// The longest packet of a file, in bytes, as tcpdump has it.
+const SNAP_LEN: u32 = 262_144;
 
 /// Cuts a text to what an option can have.
 fn cut(text: &str) -> &str {

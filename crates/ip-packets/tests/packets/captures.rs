@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use wirecraft_ip_packets::{CaptureError, CaptureReader, CaptureWriter, Captured, LinkType};
+use wirecraft_ip_packets::{
+    CaptureError, CaptureReader, CaptureWriter, Captured, LinkType, PcapWriter,
+};
 
 /// A pcap file with one packet that was cut, in either order of bytes.
 fn pcap(magic: [u8; 4], link: u8) -> Vec<u8> {
@@ -159,5 +161,78 @@ proptest! {
                 prop_assert!(reader.take(most).count() < most);
             }
         }
+    }
+}
+
+#[test]
+fn a_pcap_file_has_what_was_written_to_it() {
+    let mut writer = PcapWriter::new(Vec::new(), LinkType::ETHERNET).unwrap();
+    let latest = Duration::from_secs(u64::from(u32::MAX));
+    writer.packet(Duration::new(7, 8), b"first").unwrap();
+    writer.packet(Duration::MAX, b"second").unwrap();
+    let file = writer.finish().unwrap();
+    assert_eq!(file[..4], [0x4d, 0x3c, 0xb2, 0xa1]);
+    let packets = all(&file).unwrap();
+    let read: Vec<_> = packets
+        .iter()
+        .map(|it| (it.timestamp, &it.data[..]))
+        .collect();
+    assert_eq!(
+        read,
+        [(Duration::new(7, 8), &b"first"[..]), (latest, b"second")]
+    );
+    assert!(packets.iter().all(|it| it.link == LinkType::ETHERNET));
+}
+
+#[test]
+fn notes_about_an_interface_are_kept() {
+    let mut writer = CaptureWriter::new(Vec::new()).unwrap();
+    let notes = ["the first", "and another"];
+    let tunnel = writer
+        .interface_with_comments("wg0", LinkType::RAW, &notes)
+        .unwrap();
+    writer
+        .packet(tunnel, Duration::ZERO, &[0x45], None)
+        .unwrap();
+    let file = writer.finish().unwrap();
+    let mut reader = CaptureReader::new(&file[..]).unwrap();
+    reader.next().unwrap().unwrap();
+    assert_eq!(reader.interfaces()[0].comments, notes);
+}
+
+/// A pcapng file of one interface and one simple packet, which has no length of its own.
+fn simple(snap_len: u32, original_len: u32, data: &[u8]) -> Vec<u8> {
+    let block = |kind: u32, body: &[u8]| {
+        let len = u32::try_from(body.len() + 12).unwrap().to_le_bytes();
+        [&kind.to_le_bytes()[..], &len, body, &len].concat()
+    };
+    let section = [
+        0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255,
+    ];
+    let interface = [&[101, 0, 0, 0][..], &snap_len.to_le_bytes()].concat();
+    let mut packet = [&original_len.to_le_bytes()[..], data].concat();
+    packet.resize(packet.len().next_multiple_of(4), 0);
+    [
+        block(0x0a0d_0d0a, &section),
+        block(1, &interface),
+        block(3, &packet),
+    ]
+    .concat()
+}
+
+#[test]
+fn a_simple_packet_is_as_long_as_its_interface_cuts_it() {
+    for (snap_len, original_len, len) in [(0, 5, 5), (5, 9, 5), (9, 5, 5)] {
+        let file = simple(snap_len, original_len, b"12345");
+        let packets = all(&file).unwrap();
+        assert_eq!(
+            packets[0].data,
+            b"12345"[..len],
+            "{snap_len} {original_len}"
+        );
+        assert_eq!(
+            packets[0].original_len,
+            usize::try_from(original_len).unwrap()
+        );
     }
 }
