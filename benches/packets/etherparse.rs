@@ -82,6 +82,28 @@ fn tcp(ip: PacketBuilderStep<IpHeaders>, buf: &mut [u8]) -> usize {
     .expect("there is room")
 }
 
+/// A SYN as systems send it, without a payload.
+pub(crate) fn syn(buf: &mut [u8]) -> usize {
+    ip_v4()
+        .tcp(
+            black_box(SOURCE_PORT),
+            DESTINATION_PORT,
+            black_box(SEQ),
+            WINDOW,
+        )
+        .syn()
+        .options(&[
+            TcpOptionElement::MaximumSegmentSize(1380),
+            TcpOptionElement::SelectiveAcknowledgementPermitted,
+            TcpOptionElement::Timestamp(black_box(SEQ), 0),
+            TcpOptionElement::Noop,
+            TcpOptionElement::WindowScale(7),
+        ])
+        .expect("there is room")
+        .write_to_slice(buf, &[])
+        .expect("there is room")
+}
+
 fn udp(ip: PacketBuilderStep<IpHeaders>, buf: &mut [u8]) -> usize {
     ip.udp(black_box(SOURCE_PORT), DESTINATION_PORT)
         .write_to_slice(buf, &PAYLOAD)

@@ -113,6 +113,27 @@ fn build(criterion: &mut Criterion) {
     }
 }
 
+/// Those that write the options of a SYN in the order they are told to.
+const SYN: [(&str, Build); 2] = [("wirecraft", ours::syn), ("etherparse", etherparse::syn)];
+
+fn syn(criterion: &mut Criterion) {
+    let written = SYN.map(|(_, build)| {
+        let mut buf = vec![0; ROOM];
+        let len = build(&mut buf);
+        buf.truncate(len);
+        buf
+    });
+    assert_eq!(written[0], written[1]);
+    let mut group = criterion.benchmark_group("build/syn-options-v4");
+    for (name, build) in SYN {
+        group.bench_function(name, |bencher| {
+            let mut buf = [0; ROOM];
+            bencher.iter(|| build(black_box(&mut buf)));
+        });
+    }
+    group.finish();
+}
+
 fn group<'a>(
     criterion: &'a mut Criterion,
     what: &str,
@@ -142,6 +163,6 @@ fn checksum(criterion: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().configure_from_args();
-    targets = parse, build, checksum
+    targets = parse, build, syn, checksum
 }
 criterion_main!(benches);

@@ -48,6 +48,23 @@ fn tcp_v4(buf: &mut [u8]) -> usize {
         .expect("there is room")
 }
 
+/// A SYN as systems send it, without a payload.
+pub(crate) fn syn(buf: &mut [u8]) -> usize {
+    v4(black_box(SOURCE_V4), black_box(DESTINATION_V4))
+        .ttl(TTL)
+        .tcp(black_box(SOURCE_PORT), DESTINATION_PORT)
+        .seq(black_box(SEQ))
+        .syn()
+        .window(WINDOW)
+        .mss(1380)
+        .sack_permitted()
+        .timestamps(black_box(SEQ), 0)
+        .nop()
+        .window_scale(7)
+        .write(buf)
+        .expect("there is room")
+}
+
 fn udp_v4(buf: &mut [u8]) -> usize {
     v4(black_box(SOURCE_V4), black_box(DESTINATION_V4))
         .ttl(TTL)

@@ -32,6 +32,20 @@ impl Options {
         }
     }
 
+    /// Adds an option whose bytes are known, or else counts it as left out.
+    ///
+    /// The length is a constant, so that this becomes a store where the options before are such too.
+    #[inline(always)]
+    pub(super) fn push_bytes<const N: usize>(&mut self, option: [u8; N]) {
+        match self.bytes[self.len..].first_chunk_mut::<N>() {
+            Some(room) => {
+                *room = option;
+                self.len += N;
+            }
+            None => self.leave_out(N),
+        }
+    }
+
     /// Counts `len` bytes as left out.
     pub(super) const fn leave_out(&mut self, len: usize) {
         self.left_out_len += len;

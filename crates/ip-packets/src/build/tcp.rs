@@ -7,7 +7,7 @@ use crate::error::Layer;
 use crate::header::IpVersion;
 use crate::tcp::TCP_HEADER_LEN;
 use crate::tcp_options::{own_encoded_len, write_own};
-use crate::{Protocol, SackBlock, SackBlocks, TcpFlags, TcpOption, TcpOptionCodec};
+use crate::{Protocol, SackBlock, SackBlocks, TcpFlags, TcpOption, TcpOptionCodec, TcpOptionKind};
 
 const DEFAULT_WINDOW: u16 = 65_535;
 
@@ -178,20 +178,27 @@ impl<P> TcpBuilder<'_, P> {
 
     /// Adds the maximum segment size, in bytes.
     #[inline(always)]
-    pub fn mss(self, mss: u16) -> Self {
-        self.option(TcpOption::Mss(mss))
+    pub fn mss(mut self, mss: u16) -> Self {
+        let [high, low] = mss.to_be_bytes();
+        let kind = TcpOptionKind::MSS.number();
+        self.upper.options.push_bytes([kind, 4, high, low]);
+        self
     }
 
     /// Adds the window scale: the power of two by which windows are scaled.
-    #[inline]
-    pub fn window_scale(self, shift: u8) -> Self {
-        self.option(TcpOption::WindowScale(shift))
+    #[inline(always)]
+    pub fn window_scale(mut self, shift: u8) -> Self {
+        let kind = TcpOptionKind::WINDOW_SCALE.number();
+        self.upper.options.push_bytes([kind, 3, shift]);
+        self
     }
 
     /// Adds the permission of selective acknowledgments.
-    #[inline]
-    pub fn sack_permitted(self) -> Self {
-        self.option(TcpOption::SackPermitted)
+    #[inline(always)]
+    pub fn sack_permitted(mut self) -> Self {
+        let kind = TcpOptionKind::SACK_PERMITTED.number();
+        self.upper.options.push_bytes([kind, 2]);
+        self
     }
 
     /// Adds selective acknowledgments.
@@ -206,15 +213,21 @@ impl<P> TcpBuilder<'_, P> {
     }
 
     /// Adds timestamps.
-    #[inline]
-    pub fn timestamps(self, value: u32, echo: u32) -> Self {
-        self.option(TcpOption::Timestamps { value, echo })
+    #[inline(always)]
+    pub fn timestamps(mut self, value: u32, echo: u32) -> Self {
+        let ([a, b, c, d], [e, f, g, h]) = (value.to_be_bytes(), echo.to_be_bytes());
+        let kind = TcpOptionKind::TIMESTAMPS.number();
+        let option = [kind, 10, a, b, c, d, e, f, g, h];
+        self.upper.options.push_bytes(option);
+        self
     }
 
     /// Adds one byte of padding.
-    #[inline]
-    pub fn nop(self) -> Self {
-        self.option(TcpOption::Nop)
+    #[inline(always)]
+    pub fn nop(mut self) -> Self {
+        let kind = TcpOptionKind::NO_OPERATION.number();
+        self.upper.options.push_bytes([kind]);
+        self
     }
 
     /// Replaces all options by bytes as they are on the wire, right or wrong.
