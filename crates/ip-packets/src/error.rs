@@ -102,6 +102,18 @@ impl ParseError {
     }
 }
 
+impl ParseError {
+    /// Moves what an inner part said of itself into the `outer` layer, in which it starts at `by`.
+    #[cold]
+    pub(crate) const fn within(self, outer: Layer, by: usize) -> Self {
+        let mut moved = self.shifted(by);
+        match &mut moved {
+            Self::Truncated { layer, .. } | Self::Invalid { layer, .. } => *layer = outer,
+        }
+        moved
+    }
+}
+
 /// Makes the error for a layer whose fixed header is not all there.
 #[cold]
 pub(crate) const fn short_header(layer: Layer, needed: usize, available: usize) -> ParseError {
@@ -135,10 +147,14 @@ pub enum Layer {
     Authentication,
     /// The encapsulated payload of IPsec.
     Encapsulation,
+    /// An extension header of IPv6, taken by itself.
+    Ipv6Extension,
     /// Control messages for IPv4.
     Icmpv4,
     /// Control messages for IPv6.
     Icmpv6,
+    /// The extension structure of control messages, taken by itself.
+    IcmpExtension,
     /// Internet group management.
     Igmp,
     /// Generic routing encapsulation.
@@ -158,8 +174,10 @@ impl fmt::Display for Layer {
             Self::UdpLite => "UDP-Lite",
             Self::Authentication => "AH",
             Self::Encapsulation => "ESP",
+            Self::Ipv6Extension => "IPv6 extension header",
             Self::Icmpv4 => "ICMP",
             Self::Icmpv6 => "ICMPv6",
+            Self::IcmpExtension => "ICMP extension",
             Self::Igmp => "IGMP",
             Self::Gre => "GRE",
             Self::Sctp => "SCTP",

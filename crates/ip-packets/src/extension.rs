@@ -57,7 +57,7 @@ impl Ipv6Fragment {
 
     /// Says whether the field can say the offset, which is written rounded down to 8.
     pub(crate) const fn check(&self) -> Result<(), BuildError> {
-        let (layer, value, max) = (Layer::Ipv6, self.offset, OFFSET_MAX);
+        let (layer, value, max) = (Layer::Ipv6Extension, self.offset, OFFSET_MAX);
         if value > max {
             return Err(BuildError::TooGreat { layer, value, max });
         }
@@ -118,6 +118,14 @@ impl<'a> Walk<'a> {
     pub(crate) fn final_destination(mut self, destination: Ipv6Addr) -> Ipv6Addr {
         self.find_map(|header| header.final_destination(destination))
             .unwrap_or(destination)
+    }
+
+    /// Returns the home address of a mobile node that sent the packet.
+    pub(crate) fn home_address(mut self) -> Option<Ipv6Addr> {
+        self.find_map(|header| match header.content() {
+            Ipv6Extension::Destination(options) => options.home_address(),
+            _ => None,
+        })
     }
 
     /// Goes to the end; where a header is cut off, it stops there and says so.

@@ -73,15 +73,16 @@ impl core::str::FromStr for EtherType {
         if let Some((number, _)) = known {
             return Ok(*number);
         }
+        let unknown = UnknownName { most: u16::MAX };
         let (digits, radix) = match text.strip_prefix("0x") {
             Some(digits) => (digits, 16),
             None => (text, 10),
         };
         if digits.starts_with('+') {
-            return Err(UnknownName);
+            return Err(unknown);
         }
         let number = u16::from_str_radix(digits, radix);
-        number.map(Self).map_err(|_| UnknownName)
+        number.map(Self).map_err(|_| unknown)
     }
 }
 

@@ -4,12 +4,17 @@ use core::net::Ipv4Addr;
 use core::time::Duration;
 
 use crate::error::{Layer, ParseError, short_header};
+use crate::icmp::two_words;
 use crate::multicast::{GroupRecord, SOURCE_QUERY_LEN, SourceQuery, floating};
 use crate::registry::registry;
 use crate::{BuildError, Lenient, Sequence, checksum};
 
 /// The length of an IGMP header, in bytes.
+///
+/// Two messages about multicast routers end before its last four bytes, RFC 4286.
 pub const IGMP_HEADER_LEN: usize = 8;
+/// The length of type, code and checksum: all that every message has.
+pub(crate) const START_LEN: usize = 4;
 
 registry! {
     /// The type of an IGMP message.
@@ -51,8 +56,9 @@ registry! {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IgmpMessage<'a> {
     bytes: &'a [u8],
-    header: &'a [u8; IGMP_HEADER_LEN],
-    body: &'a [u8],
+    start: &'a [u8; START_LEN],
+    /// What follows the checksum: the word and the body.
+    rest: &'a [u8],
 }
 
 /// What a message says.
@@ -91,16 +97,27 @@ pub enum IgmpKind<'a> {
         /// One record for each group; their count is written modulo 65536.
         records: Sequence<'a, GroupRecord<'a, Ipv4Addr>>,
     },
-    /// Any other type.
+    /// A multicast router says that it is there. RFC 4286 §3.
+    RouterAdvertisement {
+        /// The time between two of these, in seconds.
+        interval: u8,
+        /// The time between queries, in seconds; 0 says nothing.
+        query_interval: u16,
+        /// How many messages may get lost; 0 says nothing.
+        robustness: u16,
+    },
+    /// Somebody asks for multicast routers. RFC 4286 §4.
+    RouterSolicitation,
+    /// A multicast router ceases. RFC 4286 §5.
+    RouterTermination,
+    /// Any other type, and what is too short for its type.
     Other {
         /// The type.
         message_type: IgmpType,
         /// The byte behind the type.
         code: u8,
         /// What follows the checksum.
-        word: [u8; 4],
-        /// What follows the word.
-        body: &'a [u8],
+        rest: &'a [u8],
     },
 }
 
@@ -108,13 +125,21 @@ impl<'a> IgmpMessage<'a> {
     /// Reads the message that `bytes` is.
     ///
     /// # Errors
-    /// [`ParseError`] if there are less than 8 bytes, or fewer sources or records than the message
-    /// counts; a query of 9 to 11 bytes is none of any version.
+    /// [`ParseError`] if there are less than 8 bytes, 4 for [`IgmpKind::RouterSolicitation`] and
+    /// [`IgmpKind::RouterTermination`], or fewer sources or records than the message counts; a query
+    /// of 9 to 11 bytes is none of any version.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
         let message = Self::split(bytes)?;
+        let has_word = !matches!(
+            message.message_type(),
+            IgmpType::ROUTER_SOLICITATION | IgmpType::ROUTER_TERMINATION
+        );
+        if has_word && bytes.len() < IGMP_HEADER_LEN {
+            return Err(short_header(Layer::Igmp, IGMP_HEADER_LEN, bytes.len()));
+        }
         let inner = match message.message_type() {
-            IgmpType::MEMBERSHIP_QUERY if !message.body.is_empty() => {
-                SourceQuery::<Ipv4Addr>::read(message.body).err()
+            IgmpType::MEMBERSHIP_QUERY if !message.body().is_empty() => {
+                SourceQuery::<Ipv4Addr>::read(message.body()).err()
             }
             IgmpType::V3_MEMBERSHIP_REPORT => message.records().stopped,
             _ => None,
@@ -128,10 +153,11 @@ impl<'a> IgmpMessage<'a> {
     /// Reads what there is of a message: see [`Lenient`].
     ///
     /// Records are there up to the first that cannot be read; a query whose sources are not all
-    /// there is read as one of version 2.
+    /// there is read as one of version 2, and what is too short for its type is
+    /// [`IgmpKind::Other`].
     ///
     /// # Errors
-    /// [`ParseError`] if there are less than 8 bytes.
+    /// [`ParseError`] if there are less than 4 bytes.
     pub fn parse_lenient(bytes: &'a [u8]) -> Result<Lenient<Self>, ParseError> {
         let message = Self::split(bytes)?;
         Ok(match Self::parse(bytes) {
@@ -142,13 +168,14 @@ impl<'a> IgmpMessage<'a> {
 
     fn split(bytes: &'a [u8]) -> Result<Self, ParseError> {
         match bytes.split_first_chunk() {
-            Some((header, body)) => Ok(Self {
-                bytes,
-                header,
-                body,
-            }),
-            None => Err(short_header(Layer::Igmp, IGMP_HEADER_LEN, bytes.len())),
+            Some((start, rest)) => Ok(Self { bytes, start, rest }),
+            None => Err(short_header(Layer::Igmp, START_LEN, bytes.len())),
         }
+    }
+
+    /// Returns what follows the word.
+    fn body(&self) -> &'a [u8] {
+        self.bytes.get(IGMP_HEADER_LEN..).unwrap_or_default()
     }
 
     /// Returns the whole message.
@@ -160,19 +187,19 @@ impl<'a> IgmpMessage<'a> {
     /// Returns the type.
     #[must_use]
     pub const fn message_type(&self) -> IgmpType {
-        IgmpType::new(self.header[0])
+        IgmpType::new(self.start[0])
     }
 
     /// Returns the byte behind the type: how long an answer may take, as it is coded.
     #[must_use]
     pub const fn code(&self) -> u8 {
-        self.header[1]
+        self.start[1]
     }
 
     /// Returns the checksum as it stands in the header.
     #[must_use]
     pub const fn checksum(&self) -> u16 {
-        u16::from_be_bytes([self.header[2], self.header[3]])
+        u16::from_be_bytes([self.start[2], self.start[3]])
     }
 
     /// Says whether the checksum is right.
@@ -181,11 +208,11 @@ impl<'a> IgmpMessage<'a> {
         checksum::checksum(self.bytes) == 0
     }
 
-    /// Returns the four bytes after the checksum: the group but for version 3 reports.
+    /// Returns the four bytes after the checksum, the group but for version 3 reports; `None` if
+    /// the message ends before.
     #[must_use]
-    pub const fn word(&self) -> [u8; 4] {
-        let [_, _, _, _, word @ ..] = *self.header;
-        word
+    pub fn word(&self) -> Option<[u8; 4]> {
+        self.rest.first_chunk().copied()
     }
 
     /// Returns how long an answer to a query may take; version 1 leaves ten seconds, and in version 3
@@ -193,7 +220,7 @@ impl<'a> IgmpMessage<'a> {
     #[must_use]
     pub const fn maximum_response_time(&self) -> Duration {
         let tenths = match self.code() {
-            code if self.body.len() >= SOURCE_QUERY_LEN => floating(code),
+            code if self.bytes.len() >= IGMP_HEADER_LEN + SOURCE_QUERY_LEN => floating(code),
             0 => 100,
             code => code as u32,
         };
@@ -203,9 +230,27 @@ impl<'a> IgmpMessage<'a> {
     /// Returns what the message says.
     #[must_use]
     pub fn kind(&self) -> IgmpKind<'a> {
-        let (word, body) = (self.word(), self.body);
-        let group = Ipv4Addr::from(word);
-        match self.message_type() {
+        let other = IgmpKind::Other {
+            message_type: self.message_type(),
+            code: self.code(),
+            rest: self.rest,
+        };
+        match (self.message_type(), self.word()) {
+            (IgmpType::ROUTER_SOLICITATION, _) if self.rest.is_empty() => {
+                IgmpKind::RouterSolicitation
+            }
+            (IgmpType::ROUTER_TERMINATION, _) if self.rest.is_empty() => {
+                IgmpKind::RouterTermination
+            }
+            (_, Some(word)) => self.known(word).unwrap_or(other),
+            (_, None) => other,
+        }
+    }
+
+    /// Reads messages with a word behind the checksum.
+    fn known(&self, word: [u8; 4]) -> Option<IgmpKind<'a>> {
+        let (group, body) = (Ipv4Addr::from(word), self.body());
+        Some(match self.message_type() {
             IgmpType::MEMBERSHIP_QUERY => IgmpKind::Query {
                 maximum_response: self.code(),
                 group,
@@ -217,19 +262,19 @@ impl<'a> IgmpMessage<'a> {
             IgmpType::V3_MEMBERSHIP_REPORT => IgmpKind::V3Report {
                 records: self.records().read,
             },
-            message_type => IgmpKind::Other {
-                message_type,
-                code: self.code(),
-                word,
-                body,
+            IgmpType::ROUTER_ADVERTISEMENT if body.is_empty() => IgmpKind::RouterAdvertisement {
+                interval: self.code(),
+                query_interval: u16::from_be_bytes([word[0], word[1]]),
+                robustness: u16::from_be_bytes([word[2], word[3]]),
             },
-        }
+            _ => return None,
+        })
     }
 
     fn records(&self) -> Lenient<Sequence<'a, GroupRecord<'a, Ipv4Addr>>> {
-        let [_, _, high, low] = self.word();
+        let [_, _, high, low] = self.word().unwrap_or_default();
         let count = u16::from_be_bytes([high, low]);
-        Sequence::counted(self.body, usize::from(count))
+        Sequence::counted(self.body(), usize::from(count))
     }
 }
 
@@ -243,6 +288,9 @@ impl IgmpKind<'_> {
             Self::V2Report { .. } => IgmpType::V2_MEMBERSHIP_REPORT,
             Self::Leave { .. } => IgmpType::LEAVE_GROUP,
             Self::V3Report { .. } => IgmpType::V3_MEMBERSHIP_REPORT,
+            Self::RouterAdvertisement { .. } => IgmpType::ROUTER_ADVERTISEMENT,
+            Self::RouterSolicitation => IgmpType::ROUTER_SOLICITATION,
+            Self::RouterTermination => IgmpType::ROUTER_TERMINATION,
             Self::Other { message_type, .. } => *message_type,
         }
     }
@@ -253,14 +301,15 @@ impl IgmpKind<'_> {
             Self::Query {
                 maximum_response, ..
             } => *maximum_response,
+            Self::RouterAdvertisement { interval, .. } => *interval,
             Self::Other { code, .. } => *code,
             _ => 0,
         }
     }
 
-    /// Returns the four bytes after the checksum.
-    pub(crate) fn word(&self) -> [u8; 4] {
-        match self {
+    /// Returns the four bytes after the checksum, where there are any.
+    pub(crate) fn word(&self) -> Option<[u8; 4]> {
+        Some(match self {
             Self::Query { group, .. }
             | Self::V1Report { group }
             | Self::V2Report { group }
@@ -269,8 +318,14 @@ impl IgmpKind<'_> {
                 let [low, high, ..] = records.len().to_le_bytes();
                 [0, 0, high, low]
             }
-            Self::Other { word, .. } => *word,
-        }
+            Self::RouterAdvertisement {
+                query_interval,
+                robustness,
+                ..
+            } => two_words(*query_interval, *robustness),
+            Self::RouterSolicitation | Self::RouterTermination => return None,
+            Self::Other { rest, .. } => *rest.first_chunk()?,
+        })
     }
 
     /// Returns the length of what follows the word, in bytes.
@@ -278,8 +333,15 @@ impl IgmpKind<'_> {
         match self {
             Self::Query { v3, .. } => v3.map_or(0, |query| query.encoded_len()),
             Self::V3Report { records } => records.encoded_len(),
-            Self::Other { body, .. } => body.len(),
-            _ => 0,
+            other => other.other_body().len(),
+        }
+    }
+
+    /// Returns what stands behind the word of another type, or behind the checksum if it has no word.
+    fn other_body(&self) -> &[u8] {
+        match self {
+            Self::Other { rest, .. } => rest.get(4..).unwrap_or(rest),
+            _ => &[],
         }
     }
 
@@ -307,8 +369,7 @@ impl IgmpKind<'_> {
         match self {
             Self::Query { v3: Some(v3), .. } => v3.write(room),
             Self::V3Report { records } => records.write(room),
-            Self::Other { body, .. } => room.copy_from_slice(body),
-            _ => {}
+            other => room.copy_from_slice(other.other_body()),
         }
     }
 }

@@ -6,8 +6,8 @@ use crate::checksum::PseudoHeader;
 use crate::error::{Expected, Field, Layer, ParseError};
 use crate::header::{self, IpVersion};
 use crate::{
-    Dscp, Ecn, EncapsulatedPayload, GrePacket, Icmpv4Message, Icmpv6Message, IgmpMessage,
-    Ipv4Packet, Ipv6Packet, Lenient, Protocol, SctpPacket, TcpSegment, UdpDatagram,
+    AuthenticatedPacket, Dscp, Ecn, EncapsulatedPayload, GrePacket, Icmpv4Message, Icmpv6Message,
+    IgmpMessage, Ipv4Packet, Ipv6Packet, Lenient, Protocol, SctpPacket, TcpSegment, UdpDatagram,
     UdpLiteDatagram,
 };
 
@@ -45,6 +45,8 @@ pub enum Transport<'a> {
     Icmpv6(Icmpv6Message<'a>),
     /// A UDP-Lite datagram.
     UdpLite(UdpLiteDatagram<'a>),
+    /// A payload behind an authentication header, which IPv6 has among its extension headers.
+    Authenticated(AuthenticatedPacket<'a>),
     /// A payload under a key.
     Encapsulated(EncapsulatedPayload<'a>),
     /// An IGMP message.
@@ -223,6 +225,9 @@ impl<'a> IpPacket<'a> {
                 Icmpv6Message::parse(payload).map(Transport::Icmpv6)
             }
             (Protocol::UDP_LITE, _) => UdpLiteDatagram::parse(payload).map(Transport::UdpLite),
+            (Protocol::AH, IpVersion::V4) => {
+                AuthenticatedPacket::parse(payload).map(Transport::Authenticated)
+            }
             (Protocol::ESP, _) => EncapsulatedPayload::parse(payload).map(Transport::Encapsulated),
             (Protocol::IGMP, IpVersion::V4) => IgmpMessage::parse(payload).map(Transport::Igmp),
             (Protocol::GRE, _) => GrePacket::parse(payload).map(Transport::Gre),
@@ -247,6 +252,8 @@ impl<'a> IpPacket<'a> {
             Layer::UdpLite => {
                 UdpLiteDatagram::parse_lenient(payload).map(|it| it.map(Transport::UdpLite))
             }
+            Layer::Authentication => AuthenticatedPacket::parse_lenient(payload)
+                .map(|it| it.map(Transport::Authenticated)),
             Layer::Icmpv4 => {
                 Icmpv4Message::parse_lenient(payload).map(|it| it.map(Transport::Icmpv4))
             }

@@ -1,14 +1,15 @@
 //! The two headers of IPsec, as far as one without keys can read them.
 
-use crate::BuildError;
 use crate::error::{Expected, Field, Layer, ParseError, short_header};
+use crate::{BuildError, Lenient, Protocol};
 
 /// The length of the part of an authentication header before its check value, in bytes.
 const AUTHENTICATION_LEN: usize = 12;
 /// The length of what precedes an encapsulated payload, in bytes.
 pub(crate) const ENCAPSULATED_LEN: usize = 8;
 
-/// An authentication header: an extension header of IPv6, an upper layer of IPv4.
+/// An authentication header: an extension header of IPv6, under IPv4 the start of an
+/// [`AuthenticatedPacket`].
 ///
 /// Source: RFC 4302 §2.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,9 +52,25 @@ impl<'a> AuthenticationHeader<'a> {
         }
     }
 
+    /// Reads what there is of a header: see [`Lenient`].
+    ///
+    /// A length that cannot be leaves as much of the check value as is there.
+    ///
+    /// # Errors
+    /// [`ParseError`] if there are less than 12 bytes.
+    pub fn parse_lenient(bytes: &'a [u8]) -> Result<Lenient<Self>, ParseError> {
+        let packet = AuthenticatedPacket::parse_lenient(bytes)?;
+        Ok(packet.map(|packet| packet.header))
+    }
+
+    /// Returns the length that the header is written with, in bytes.
+    pub(crate) const fn encoded_len(&self) -> usize {
+        AUTHENTICATION_LEN + self.icv.len().next_multiple_of(4)
+    }
+
     pub(crate) fn check(&self) -> Result<(), BuildError> {
-        let len = AUTHENTICATION_LEN + self.icv.len().next_multiple_of(4);
-        BuildError::check_len(Layer::Authentication, len, (usize::from(u8::MAX) + 2) * 4)
+        let max = (usize::from(u8::MAX) + 2) * 4;
+        BuildError::check_len(Layer::Authentication, self.encoded_len(), max)
     }
 
     pub(crate) fn emit(&self, next: u8, put: &mut dyn FnMut(&[u8])) {
@@ -64,6 +81,63 @@ impl<'a> AuthenticationHeader<'a> {
         put(&self.sequence.to_be_bytes());
         put(self.icv);
         put(&[0; 4][..padded - self.icv.len()]);
+    }
+}
+
+/// An authentication header and what it vouches for, as IPv4 carries it.
+///
+/// Source: RFC 4302 §2, §3.1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AuthenticatedPacket<'a> {
+    /// The header.
+    pub header: AuthenticationHeader<'a>,
+    /// What follows it.
+    pub protocol: Protocol,
+    /// What is vouched for.
+    pub payload: &'a [u8],
+}
+
+impl<'a> AuthenticatedPacket<'a> {
+    /// Reads what `bytes` are.
+    ///
+    /// # Errors
+    /// As [`AuthenticationHeader::parse`].
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let header = AuthenticationHeader::parse(bytes)?;
+        Ok(Self::behind(header, bytes))
+    }
+
+    /// Reads what there is of a packet: see [`Lenient`].
+    ///
+    /// A length that cannot be leaves as much of the check value as is there.
+    ///
+    /// # Errors
+    /// [`ParseError`] if there are less than 12 bytes.
+    pub fn parse_lenient(bytes: &'a [u8]) -> Result<Lenient<Self>, ParseError> {
+        let error = match Self::parse(bytes) {
+            Ok(packet) => return Ok(Lenient::whole(packet)),
+            Err(error) => error,
+        };
+        let Some((fixed, rest)) = bytes.split_first_chunk::<AUTHENTICATION_LEN>() else {
+            return Err(error);
+        };
+        let [_, words, _, _, a, b, c, d, e, f, g, h] = *fixed;
+        let icv_len = ((usize::from(words) + 2) * 4).saturating_sub(AUTHENTICATION_LEN);
+        let header = AuthenticationHeader {
+            spi: u32::from_be_bytes([a, b, c, d]),
+            sequence: u32::from_be_bytes([e, f, g, h]),
+            icv: rest.get(..icv_len).unwrap_or(rest),
+        };
+        Ok(Lenient::stopped(Self::behind(header, bytes), error))
+    }
+
+    fn behind(header: AuthenticationHeader<'a>, bytes: &'a [u8]) -> Self {
+        let header_len = AUTHENTICATION_LEN + header.icv.len();
+        Self {
+            header,
+            protocol: Protocol::new(bytes.first().copied().unwrap_or_default()),
+            payload: bytes.get(header_len..).unwrap_or_default(),
+        }
     }
 }
 
@@ -121,5 +195,13 @@ impl<'a> EncapsulatedPayload<'a> {
             sequence: u32::from_be_bytes([e, f, g, h]),
             sealed,
         })
+    }
+
+    /// Reads what there is of a payload: see [`Lenient`]. Nothing of it can be wrong.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_lenient(bytes: &'a [u8]) -> Result<Lenient<Self>, ParseError> {
+        Self::parse(bytes).map(Lenient::whole)
     }
 }

@@ -128,6 +128,19 @@ impl<'a> Ipv6Packet<'a> {
         self.walk().final_destination(self.destination())
     }
 
+    /// Returns the home address of a mobile node, which it has in an option of a destination options
+    /// header while it is elsewhere; checksums cover it in place of the source.
+    ///
+    /// Source: RFC 6275 §6.3, §11.3.1.
+    #[must_use]
+    #[inline]
+    pub fn home_address(&self) -> Option<Ipv6Addr> {
+        if self.header_len() == IPV6_HEADER_LEN {
+            return None;
+        }
+        self.walk().home_address()
+    }
+
     /// Returns the next header field of the IPv6 header: an extension header or the upper layer.
     #[must_use]
     #[inline]
@@ -206,7 +219,8 @@ impl<'a> Ipv6Packet<'a> {
     #[must_use]
     #[inline]
     pub fn pseudo_header(&self) -> PseudoHeader {
-        PseudoHeader::v6(self.source(), self.final_destination())
+        let source = self.home_address().unwrap_or_else(|| self.source());
+        PseudoHeader::v6(source, self.final_destination())
     }
 
     /// Starts over at the first extension header.

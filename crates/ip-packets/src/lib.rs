@@ -63,10 +63,10 @@ mod udp_lite;
 #[cfg(feature = "alloc")]
 pub use build::Quote;
 pub use build::{
-    Bare, BuildError, Esp, EspBuilder, Gre, GreBuilder, Icmp, IcmpBuilder, Icmpv4Body, Icmpv6Body,
-    Igmp, IgmpBody, IgmpBuilder, IpBuilder, Ipv4Builder, Ipv6Builder, MultiPart, PacketBuilder,
-    Payload, Sctp, SctpBuilder, Tcp, TcpBuilder, Udp, UdpBuilder, UdpLite, UdpLiteBuilder, Upper,
-    ip, v4, v6,
+    Ah, AhBuilder, Bare, BuildError, Esp, EspBuilder, Gre, GreBuilder, Icmp, IcmpBuilder,
+    Icmpv4Body, Icmpv6Body, Igmp, IgmpBody, IgmpBuilder, IpBuilder, Ipv4Builder, Ipv6Builder,
+    MultiPart, PacketBuilder, Payload, Sctp, SctpBuilder, Tcp, TcpBuilder, Udp, UdpBuilder,
+    UdpLite, UdpLiteBuilder, Upper, ip, v4, v6,
 };
 #[cfg(feature = "pcap")]
 pub use capture::{
@@ -102,7 +102,7 @@ pub use icmpv6::{
 };
 pub use igmp::{IGMP_HEADER_LEN, IgmpKind, IgmpMessage, IgmpType};
 pub use ip::{IpPacket, Transport};
-pub use ipsec::{AuthenticationHeader, EncapsulatedPayload};
+pub use ipsec::{AuthenticatedPacket, AuthenticationHeader, EncapsulatedPayload};
 pub use ipv4::Ipv4Packet;
 pub use ipv4_options::{
     Ipv4Option, Ipv4Options, Ipv4Route, Ipv4Timestamp, Ipv4Timestamps, Ipv4TimestampsKind,

@@ -5,20 +5,24 @@
 
 /// A text is neither a name that a registry knows nor a number that fits its field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("neither a registered name nor a number from 0 to 255")]
-pub struct UnknownName;
+#[error("neither a registered name nor a number from 0 to {most}")]
+pub struct UnknownName {
+    /// The greatest number that fits.
+    pub most: u16,
+}
 
 /// Defines a `u8` newtype with one constant, one name and one meaning for each registered number.
 ///
-/// The meaning is the documentation of the constant. A keyword after `|` is the registry's own,
-/// where the name is another; without one, it is the name in small letters with hyphens.
+/// The meaning is the documentation of the constant. A keyword after `|` is the registry's own, `same`
+/// where the name is; without one, it is the name in small letters with hyphens. Numbers of fields
+/// with less than eight bits end with `..=`.
 macro_rules! registry {
     (
         $(#[$meta:meta])*
-        pub struct $type:ident {
+        pub struct $type:ident $(..= $most:literal)? {
             $(
                 $(#[doc = $doc:literal])+
-                $constant:ident = $number:literal, $name:literal $(| $keyword:literal)?;
+                $constant:ident = $number:literal, $name:literal $(| $keyword:tt)?;
             )*
         }
     ) => {
@@ -88,7 +92,7 @@ macro_rules! registry {
                 });
                 match known {
                     Some(known) => Ok(*known),
-                    None => $crate::registry::number(text).map(Self),
+                    None => $crate::registry::number(text, $crate::registry::most!($($most)?)).map(Self),
                 }
             }
         }
@@ -127,8 +131,21 @@ macro_rules! registry {
     };
 }
 
-/// The keyword of an entry: the one given, or one made of the name.
+/// The greatest number of a registry: the one given, or what fits an octet.
+macro_rules! most {
+    ($most:literal) => {
+        $most
+    };
+    () => {
+        u8::MAX
+    };
+}
+
+/// The keyword of an entry: the one given, the name itself, or one made of it.
 macro_rules! keyword {
+    ($name:literal, same) => {
+        $name
+    };
     ($name:literal, $keyword:literal) => {
         $keyword
     };
@@ -142,7 +159,7 @@ macro_rules! keyword {
     }};
 }
 
-pub(crate) use {keyword, registry};
+pub(crate) use {keyword, most, registry};
 
 /// Returns the bytes of `name`, `LEN` of them, in small letters with hyphens for spaces.
 pub(crate) const fn hyphenated<const LEN: usize>(name: &str) -> [u8; LEN] {
@@ -166,12 +183,14 @@ pub(crate) fn is_same_name(text: &str, name: Option<&str>) -> bool {
     name.is_some_and(|name| text.bytes().map(plain).eq(name.bytes().map(plain)))
 }
 
-/// Reads a number in either form.
-pub(crate) fn number(text: &str) -> Result<u8, UnknownName> {
+/// Reads a number in either form, up to `most`.
+pub(crate) fn number(text: &str, most: u8) -> Result<u8, UnknownName> {
+    let unknown = UnknownName { most: most.into() };
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     let (digits, radix) = digits.map_or((text, 10), |digits| (digits, 16));
     if digits.starts_with('+') {
-        return Err(UnknownName);
+        return Err(unknown);
     }
-    u8::from_str_radix(digits, radix).map_err(|_| UnknownName)
+    let number = u8::from_str_radix(digits, radix).ok();
+    number.filter(|it| *it <= most).ok_or(unknown)
 }

@@ -172,7 +172,10 @@ impl<'a> IpPacketMut<'a> {
         Ok(())
     }
 
-    /// Sets the source address.
+    /// Sets the source address in the IP header.
+    ///
+    /// Where an option of IPv6 has the home address of the sender, checksums cover that, and do not
+    /// change.
     ///
     /// # Errors
     /// [`RewriteError::WrongVersion`] if the address is not of the version of the packet.
@@ -180,10 +183,23 @@ impl<'a> IpPacketMut<'a> {
     pub fn set_source_address(&mut self, address: IpAddr) -> Result<(), RewriteError> {
         match (self.version, address) {
             (IpVersion::V4, IpAddr::V4(v4)) => self.replace(12, v4.octets(), Covers::Both),
-            (IpVersion::V6, IpAddr::V6(v6)) => self.replace(8, v6.octets(), Covers::Upper),
+            (IpVersion::V6, IpAddr::V6(v6)) => {
+                let covers = match self.home_address() {
+                    Some(_) => Covers::Nothing,
+                    None => Covers::Upper,
+                };
+                self.replace(8, v6.octets(), covers);
+            }
             _ => return Err(RewriteError::WrongVersion { address }),
         }
         Ok(())
+    }
+
+    fn home_address(&self) -> Option<Ipv6Addr> {
+        if self.upper.offset == IPV6_HEADER_LEN {
+            return None;
+        }
+        Walk::new(self.bytes.first_chunk()?, self.bytes).home_address()
     }
 
     /// Sets the destination address in the IP header.

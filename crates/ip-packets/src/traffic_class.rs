@@ -12,7 +12,7 @@ registry! {
     ///
     /// Source: IANA dscp-registry, as of January 2025; RFC 2474, RFC 2597, RFC 3246, RFC 5865,
     /// RFC 8622.
-    pub struct Dscp {
+    pub struct Dscp ..= 63 {
         /// Default forwarding.
         CS0 = 0, "CS0";
         /// Lower effort.
@@ -138,10 +138,9 @@ impl FromStr for Ecn {
         let known = all.into_iter().find(|known| {
             is_same_name(text, Some(known.name())) || is_same_name(text, Some(known.keyword()))
         });
-        match (known, number(text)) {
-            (Some(known), _) => Ok(known),
-            (None, Ok(bits @ 0..=3)) => Ok(Self::from_traffic_class(bits)),
-            _ => Err(UnknownName),
+        match known {
+            Some(known) => Ok(known),
+            None => number(text, 3).map(Self::from_traffic_class),
         }
     }
 }

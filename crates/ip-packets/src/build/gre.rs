@@ -13,6 +13,7 @@ pub type GreBuilder<'a, P = &'a [u8]> = PacketBuilder<'a, Gre, P>;
 #[derive(Clone, Copy, Debug)]
 pub struct Gre {
     flags: Option<u16>,
+    version: u8,
     protocol: Option<EtherType>,
     carried: EtherType,
     checksum: Checksum,
@@ -32,6 +33,7 @@ impl Gre {
     pub(super) const fn new() -> Self {
         Self {
             flags: None,
+            version: 0,
             protocol: None,
             carried: EtherType::IPV4,
             checksum: Checksum::Absent,
@@ -88,6 +90,13 @@ impl<P> GreBuilder<'_, P> {
         self
     }
 
+    /// Overrides the version; the low three bits count.
+    #[inline]
+    pub const fn version(mut self, version: u8) -> Self {
+        self.upper.version = version & 0b111;
+        self
+    }
+
     /// Overrides the first 16 bits: what parts there are, reserved bits and version.
     ///
     /// The parts stay those that were added, whatever the bits say.
@@ -115,7 +124,9 @@ impl Upper for Gre {
     }
 
     fn write(&self, segment: &mut [u8], _: &PseudoHeader) {
-        let flags = self.flags.unwrap_or_else(|| self.parts());
+        let flags = self
+            .flags
+            .unwrap_or_else(|| self.parts() | u16::from(self.version));
         let protocol = self.protocol.unwrap_or(self.carried);
         segment[..2].copy_from_slice(&flags.to_be_bytes());
         segment[2..4].copy_from_slice(&protocol.0.to_be_bytes());

@@ -12,17 +12,21 @@ use crate::icmp::{MIN_QUOTE_LEN, structure_len, write_structure};
 use crate::icmpv4::ICMP_HEADER_LEN;
 use crate::{IcmpObject, Icmpv4Kind, Icmpv4Type, Icmpv6Kind, Icmpv6Type, Protocol, Sequence};
 
+/// The length of type, code and checksum, in bytes.
+const START_LEN: usize = 4;
+
 /// A packet with an ICMP message in the making.
 pub type IcmpBuilder<'a, P = &'a [u8]> = PacketBuilder<'a, Icmp, P>;
 
 /// An ICMP header in the making; [`IcmpBuilder`] sets its fields.
 ///
-/// It is 8 bytes: type, code, checksum, and the word whose meaning depends on the type.
+/// It is 8 bytes: type, code, checksum, and the word whose meaning depends on the type. Two messages
+/// about multicast routers end before the word, RFC 4286.
 #[derive(Clone, Copy, Debug)]
 pub struct Icmp {
     message_type: u8,
     code: u8,
-    word: [u8; 4],
+    word: Option<[u8; 4]>,
     /// Why the word is not what the message asks for.
     refused: Option<BuildError>,
     checksum: Option<u16>,
@@ -34,10 +38,16 @@ impl Icmp {
         Self {
             message_type,
             code,
-            word,
+            word: Some(word),
             refused: None,
             checksum: None,
         }
+    }
+
+    /// Leaves the word out where a message has none.
+    pub(super) const fn with_word(mut self, word: Option<[u8; 4]>) -> Self {
+        self.word = word;
+        self
     }
 
     /// Takes note of whether the word can say what the message asks for.
@@ -68,7 +78,17 @@ impl<P> IcmpBuilder<'_, P> {
     /// Sets the word after the checksum.
     #[inline]
     pub const fn word(mut self, word: [u8; 4]) -> Self {
-        self.upper.word = word;
+        self.upper.word = Some(word);
+        self.upper.refused = None;
+        self
+    }
+
+    /// Leaves out the word after the checksum: the payload follows at once.
+    ///
+    /// Source: RFC 4286 §4, §5.
+    #[inline]
+    pub const fn without_word(mut self) -> Self {
+        self.upper.word = None;
         self.upper.refused = None;
         self
     }
@@ -105,7 +125,7 @@ impl<'a> IcmpBuilder<'a> {
         objects: &'a [IcmpObject<'a>],
     ) -> IcmpBuilder<'a, MultiPart<'a, &'a [u8]>> {
         let objects_len = structure_len(&Sequence::new(objects));
-        let unit = quote_unit(self.version());
+        let unit = quote_unit(self.ip_version());
         let room = self.quote_room().saturating_sub(objects_len);
         let max = (room / unit * unit).max(MIN_QUOTE_LEN);
         self.payload = self.payload.get(..max).unwrap_or(self.payload);
@@ -120,7 +140,7 @@ impl<'a, P: Payload> IcmpBuilder<'a, P> {
         self,
         objects: &'a [IcmpObject<'a>],
     ) -> IcmpBuilder<'a, MultiPart<'a, P>> {
-        let version = self.version();
+        let version = self.ip_version();
         self.map_payload(|icmp, quote| {
             let unit = quote_unit(version);
             let quote_len = quote.encoded_len().max(MIN_QUOTE_LEN);
@@ -130,9 +150,11 @@ impl<'a, P: Payload> IcmpBuilder<'a, P> {
                 objects: Sequence::new(objects),
             };
             let [units, ..] = (part.quote_len / unit).to_le_bytes();
-            if let Some(at) = length_octet(version, icmp.message_type) {
+            if let (Some(at), Some(word)) =
+                (length_octet(version, icmp.message_type), icmp.word.as_mut())
+            {
                 let (layer, max) = (icmp_layer(version), usize::from(u8::MAX) * unit);
-                icmp.word[at] = units;
+                word[at] = units;
                 icmp.refused = BuildError::check_len(layer, part.quote_len, max).err();
             }
             part
@@ -171,7 +193,7 @@ impl<'a, P: Payload> IcmpBuilder<'a, P> {
 
     /// Returns how long a quote may be, in bytes.
     fn quote_room(&self) -> usize {
-        let error_len = match self.version() {
+        let error_len = match self.ip_version() {
             IpVersion::V4 => ICMPV4_ERROR_LEN,
             IpVersion::V6 => ICMPV6_ERROR_LEN,
         };
@@ -180,7 +202,7 @@ impl<'a, P: Payload> IcmpBuilder<'a, P> {
 }
 
 /// Returns what the length of a quote before extensions is a multiple of, in bytes. RFC 4884 §4.
-const fn quote_unit(version: IpVersion) -> usize {
+pub(crate) const fn quote_unit(version: IpVersion) -> usize {
     match version {
         IpVersion::V4 => 4,
         IpVersion::V6 => 8,
@@ -195,7 +217,7 @@ const fn icmp_layer(version: IpVersion) -> Layer {
 }
 
 /// Returns which byte of the word says how long the quote is. RFC 4884 §4.
-const fn length_octet(version: IpVersion, message_type: u8) -> Option<usize> {
+pub(crate) const fn length_octet(version: IpVersion, message_type: u8) -> Option<usize> {
     match version {
         IpVersion::V4 => match Icmpv4Type::new(message_type) {
             Icmpv4Type::DESTINATION_UNREACHABLE
@@ -310,7 +332,10 @@ impl Upper for Icmp {
 
     #[inline]
     fn header_len(&self) -> usize {
-        ICMP_HEADER_LEN
+        match self.word {
+            Some(_) => ICMP_HEADER_LEN,
+            None => START_LEN,
+        }
     }
 
     #[inline]
@@ -320,13 +345,13 @@ impl Upper for Icmp {
 
     #[inline]
     fn write(&self, segment: &mut [u8], pseudo_header: &PseudoHeader) {
-        let Some(fixed) = segment.first_chunk_mut::<ICMP_HEADER_LEN>() else {
+        let Some((start, rest)) = segment.split_first_chunk_mut::<START_LEN>() else {
             return;
         };
-        fixed[0] = self.message_type;
-        fixed[1] = self.code;
-        fixed[2..4].fill(0);
-        fixed[4..].copy_from_slice(&self.word);
+        *start = [self.message_type, self.code, 0, 0];
+        if let (Some(word), Some(room)) = (self.word, rest.first_chunk_mut()) {
+            *room = word;
+        }
         let sum = self
             .checksum
             .unwrap_or_else(|| match pseudo_header.version() {

@@ -3,7 +3,7 @@
 use super::{BuildError, PacketBuilder, Payload, Upper};
 use crate::checksum::{PseudoHeader, checksum};
 use crate::header::IpVersion;
-use crate::igmp::IGMP_HEADER_LEN;
+use crate::igmp::START_LEN;
 use crate::{IgmpKind, Protocol};
 
 /// A packet with an IGMP message in the making.
@@ -14,7 +14,8 @@ pub type IgmpBuilder<'a, P = &'a [u8]> = PacketBuilder<'a, Igmp, P>;
 pub struct Igmp {
     message_type: u8,
     code: u8,
-    word: [u8; 4],
+    /// `None` for a message that ends before.
+    word: Option<[u8; 4]>,
     /// Why the word is not what the message asks for.
     refused: Option<BuildError>,
     checksum: Option<u16>,
@@ -47,10 +48,11 @@ impl<P> IgmpBuilder<'_, P> {
         self
     }
 
-    /// Overrides the word after the checksum: the group, or the count of records.
+    /// Overrides the word after the checksum: the group, or the count of records. A message that
+    /// has none gets one.
     #[inline]
     pub const fn word(mut self, word: [u8; 4]) -> Self {
-        self.upper.word = word;
+        self.upper.word = Some(word);
         self.upper.refused = None;
         self
     }
@@ -71,7 +73,7 @@ impl Upper for Igmp {
 
     #[inline]
     fn header_len(&self) -> usize {
-        IGMP_HEADER_LEN
+        START_LEN + self.word.map_or(0, |word| word.len())
     }
 
     #[inline]
@@ -80,11 +82,13 @@ impl Upper for Igmp {
     }
 
     fn write(&self, segment: &mut [u8], _: &PseudoHeader) {
-        let Some(fixed) = segment.first_chunk_mut::<IGMP_HEADER_LEN>() else {
+        let Some((start, rest)) = segment.split_first_chunk_mut::<START_LEN>() else {
             return;
         };
-        let [a, b, c, d] = self.word;
-        *fixed = [self.message_type, self.code, 0, 0, a, b, c, d];
+        *start = [self.message_type, self.code, 0, 0];
+        if let (Some(word), Some(room)) = (self.word, rest.first_chunk_mut()) {
+            *room = word;
+        }
         let sum = self.checksum.unwrap_or_else(|| checksum(segment));
         segment[2..4].copy_from_slice(&sum.to_be_bytes());
     }

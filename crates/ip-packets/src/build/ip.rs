@@ -3,15 +3,16 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
-    Bare, BuildError, Esp, EspBuilder, Gre, GreBuilder, Icmp, IcmpBuilder, Icmpv4Body, Icmpv6Body,
-    Igmp, IgmpBody, IgmpBuilder, Ipv4Builder, Ipv6Builder, PacketBuilder, Payload, Sctp,
-    SctpBuilder, Tcp, TcpBuilder, Udp, UdpBuilder, UdpLite, UdpLiteBuilder, Upper,
+    Ah, AhBuilder, Bare, BuildError, Esp, EspBuilder, Gre, GreBuilder, Icmp, IcmpBuilder,
+    Icmpv4Body, Icmpv6Body, Igmp, IgmpBody, IgmpBuilder, Ipv4Builder, Ipv6Builder, PacketBuilder,
+    Payload, Sctp, SctpBuilder, Tcp, TcpBuilder, Udp, UdpBuilder, UdpLite, UdpLiteBuilder, Upper,
 };
 use crate::checksum::PseudoHeader;
 use crate::header::IpVersion;
 use crate::{
-    Dscp, Ecn, Icmpv4Kind, Icmpv4ParameterCode, Icmpv4RedirectCode, Icmpv4Type, Icmpv4Unreachable,
-    Icmpv6Kind, Icmpv6ParameterCode, Icmpv6Type, Icmpv6Unreachable, IgmpKind, Protocol,
+    AuthenticationHeader, Dscp, Ecn, Icmpv4Kind, Icmpv4ParameterCode, Icmpv4RedirectCode,
+    Icmpv4Type, Icmpv4Unreachable, Icmpv6Kind, Icmpv6ParameterCode, Icmpv6Type, Icmpv6Unreachable,
+    IgmpKind, Protocol,
 };
 
 pub(super) const DEFAULT_HOP_LIMIT: u8 = 64;
@@ -226,6 +227,14 @@ macro_rules! upper_layers {
                 self.upper(Esp { spi, sequence })
             }
 
+            /// Goes on with an authentication header, before what
+            /// [`next_header`](AhBuilder::next_header) says.
+            ///
+            /// Under IPv6 it is one of the [`extensions`](Ipv6Builder::extensions) as well.
+            pub fn ah(self, header: AuthenticationHeader<'a>) -> AhBuilder<'a> {
+                self.upper(Ah::new(header))
+            }
+
             /// Goes on with an echo request.
             #[inline]
             pub fn icmp_echo_request(self, identifier: u16, sequence: u16) -> IcmpBuilder<'a> {
@@ -428,7 +437,7 @@ impl<'a> Ipv6Builder<'a> {
     /// ```
     pub fn icmpv6(self, message: Icmpv6Kind<'a>) -> IcmpBuilder<'a, Icmpv6Body<'a>> {
         let (message_type, code) = (message.message_type().number(), message.code());
-        let header = Icmp::new(message_type, code, message.word());
+        let header = Icmp::new(message_type, code, [0; 4]).with_word(message.word());
         self.upper(header.with_word_check(message.check_word()))
             .nest(Icmpv6Body(message))
     }

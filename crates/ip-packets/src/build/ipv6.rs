@@ -125,7 +125,8 @@ impl<'a> Ipv6Builder<'a> {
     /// Puts extension headers before the upper layer, in the order given.
     ///
     /// Each says what the next is, and the last what the upper layer is. Where one of them is a
-    /// routing header with segments left, checksums cover the address where the packet ends its way.
+    /// routing header with segments left, checksums cover the address where the packet ends its way;
+    /// and with a home address among destination options, that in place of the source.
     #[inline]
     pub const fn extensions(mut self, headers: &'a [Ipv6Extension<'a>]) -> Self {
         self.extensions = Extensions::Typed(headers);
@@ -173,13 +174,14 @@ impl<'a> Ipv6Builder<'a> {
     /// Returns what checksums cover, for the `header` as it was written.
     #[inline(always)]
     pub(super) fn pseudo_header(&self, header: &[u8]) -> PseudoHeader {
-        let destination = match header.first_chunk() {
+        match header.first_chunk() {
             Some(fixed) if header.len() > IPV6_HEADER_LEN => {
-                Walk::new(fixed, header).final_destination(self.destination)
+                let walk = Walk::new(fixed, header);
+                let source = walk.home_address().unwrap_or(self.source);
+                PseudoHeader::v6(source, walk.final_destination(self.destination))
             }
-            _ => self.destination,
-        };
-        PseudoHeader::v6(self.source, destination)
+            _ => PseudoHeader::v6(self.source, self.destination),
+        }
     }
 
     #[inline(always)]

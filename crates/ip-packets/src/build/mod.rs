@@ -3,6 +3,7 @@
 //! Lengths and checksums are filled in; each can be set to another value, so that a packet can be
 //! wrong on purpose. A builder is a plain value: it can be kept, changed and written many times.
 
+mod ah;
 mod esp;
 mod gre;
 mod icmp;
@@ -25,11 +26,14 @@ use crate::checksum::PseudoHeader;
 use crate::error::Layer;
 use crate::header::IpVersion;
 
+pub use ah::{Ah, AhBuilder};
 pub use esp::{Esp, EspBuilder};
 pub use gre::{Gre, GreBuilder};
 #[cfg(feature = "alloc")]
 pub use icmp::Quote;
 pub use icmp::{Icmp, IcmpBuilder, Icmpv4Body, Icmpv6Body, MultiPart};
+#[cfg(feature = "text")]
+pub(crate) use icmp::{length_octet, quote_unit};
 pub use igmp::{Igmp, IgmpBody, IgmpBuilder};
 pub use ip::{IpBuilder, ip, v4, v6};
 pub use ipv4::Ipv4Builder;
@@ -279,7 +283,7 @@ impl<U: Upper, P: Payload> PacketBuilder<'_, U, P> {
     }
 
     #[inline]
-    pub(super) const fn version(&self) -> IpVersion {
+    pub(super) const fn ip_version(&self) -> IpVersion {
         self.ip.version()
     }
 

@@ -170,7 +170,7 @@ impl<U: Upper, P: Payload> Payload for PacketBuilder<'_, U, P> {
 
     #[inline]
     fn protocol(&self) -> Option<Protocol> {
-        Some(match self.version() {
+        Some(match self.ip_version() {
             IpVersion::V4 => Protocol::IPV4,
             IpVersion::V6 => Protocol::IPV6,
         })

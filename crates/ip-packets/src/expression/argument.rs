@@ -1,7 +1,8 @@
 //! The fields of a layer or an option, as their types.
 
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::ops::RangeInclusive;
 use core::str::FromStr;
 
 use super::error::{ExpressionProblem, Problem};
@@ -63,6 +64,11 @@ impl<'a> Arguments<'a> {
         let mut arguments = self.call.arguments.iter().enumerate();
         let found = arguments.find(|(index, it)| self.field(*index, it) == Some(field));
         found.map(|(_, argument)| &argument.value)
+    }
+
+    /// Returns where the value of a field starts, or the call where the field is left out.
+    pub(super) fn place(&self, field: &str) -> Place {
+        self.value(field).map_or(self.call.at, |value| value.at)
     }
 
     pub(super) fn needed(&self, field: &'static str) -> Result<&'a Value, Problem> {
@@ -141,6 +147,19 @@ pub(super) fn number(value: &Value, most: u64) -> Result<u64, Problem> {
     }
 }
 
+/// Reads a number of a range that does not start at zero.
+pub(super) fn number_from(value: &Value, range: RangeInclusive<u64>) -> Result<u64, Problem> {
+    let found = number(value, *range.end())?;
+    if found < *range.start() {
+        let least = *range.start();
+        return Err(Problem::new(
+            value.at,
+            ExpressionProblem::TooSmall { least },
+        ));
+    }
+    Ok(found)
+}
+
 pub(super) fn u8(value: &Value) -> Result<u8, Problem> {
     number(value, u64::from(u8::MAX)).map(|number| number.to_le_bytes()[0])
 }
@@ -205,6 +224,13 @@ pub(super) fn v6(value: &Value) -> Result<Ipv6Addr, Problem> {
     word(value)
         .and_then(|word| word.parse().ok())
         .ok_or_else(|| Problem::expected(value.at, "an IPv6 address"))
+}
+
+/// Reads an address of either version.
+pub(super) fn address(value: &Value) -> Result<IpAddr, Problem> {
+    word(value)
+        .and_then(|word| word.parse().ok())
+        .ok_or_else(|| Problem::expected(value.at, "an IP address"))
 }
 
 /// Reads a hardware address, pairs of digits with `:` or `-` between.

@@ -7,7 +7,6 @@ use super::argument::{self, Arguments};
 use super::error::{ExpressionProblem, Problem};
 use super::syntax::{Call, Part};
 use super::{Defaults, extension, icmp, ip, neighbour, upper};
-use crate::checksum::PseudoHeader;
 use crate::{BuildError, IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpBuilder, Protocol, v4, v6};
 
 /// What stands on IP where nothing says what it is: for experiments. RFC 3692.
@@ -57,13 +56,12 @@ impl Addresses {
         }
     }
 
-    /// Returns what checksums cover beside their own bytes.
-    pub(super) fn pseudo_header(&self) -> PseudoHeader {
-        match self.builder() {
-            IpBuilder::V4(_) => PseudoHeader::new(self.source, self.destination),
-            IpBuilder::V6(_) => PseudoHeader::new(in_v6(self.source), in_v6(self.destination)),
+    /// Returns addresses for what is under IPv4 whatever they are.
+    pub(super) const fn in_v4() -> Self {
+        Self {
+            source: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            destination: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         }
-        .unwrap_or_else(|| PseudoHeader::v4(Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED))
     }
 
     /// Returns the length of the header of such a packet, in bytes.
@@ -86,14 +84,6 @@ impl Addresses {
                 v6(source, destination.to_ipv6_mapped()).into()
             }
         }
-    }
-}
-
-/// Returns an address of either version as one of version 6.
-const fn in_v6(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(address) => IpAddr::V6(address.to_ipv6_mapped()),
-        address => address,
     }
 }
 
@@ -182,6 +172,12 @@ pub(super) fn address(parts: &[Part], field: &str) -> Option<IpAddr> {
         _ => None,
     });
     ip::address(call?, field)
+}
+
+/// Takes the IP header off that a layer was built with.
+pub(super) fn without_ip(mut packet: Vec<u8>, at: &Addresses) -> Vec<u8> {
+    packet.drain(..at.header_len());
+    packet
 }
 
 /// Makes the problem of a packet that a builder refused.

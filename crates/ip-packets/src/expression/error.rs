@@ -58,6 +58,12 @@ pub enum ExpressionProblem {
         /// The greatest number that fits.
         most: u64,
     },
+    /// The number is less than its field can be.
+    #[error("expected a number of at least {least}")]
+    TooSmall {
+        /// The least number there can be.
+        least: u64,
+    },
     /// Something is within something within something, too often.
     #[error("nested too deep, {most} levels at most")]
     TooDeep {

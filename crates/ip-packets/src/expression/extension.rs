@@ -1,17 +1,18 @@
 //! The extension headers of IPv6, and the security headers of both versions.
 
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 
-use super::argument::{Arguments, number};
-use super::build::{Addresses, Carried, Layer};
-use super::error::{ExpressionProblem, Problem};
+use super::argument::{self, Arguments, named, number};
+use super::build::{Addresses, Carried, Layer, refused, without_ip};
+use super::error::Problem;
 use super::ip::protocol;
 use super::options;
 use super::syntax::Call;
-use crate::Protocol;
-
-const SEGMENT_ROUTING: u8 = 4;
+use crate::{
+    AuthenticationHeader, Ipv6Extension, Ipv6Fragment, Ipv6Options, Ipv6RoutingKind, Protocol,
+    RoutingHeader, RplRoute,
+};
 
 pub(super) const LAYERS: &[Layer] = &[
     Layer {
@@ -64,28 +65,27 @@ const SRH_FIELDS: &[&str] = &[
     "len",
 ];
 
-/// Goes into a header: one that routes has another last destination, which checksums cover.
+/// Goes into a header: one that routes has another last destination, and one with a home address
+/// another source, which checksums cover.
 ///
-/// Source: RFC 8200 §8.1, RFC 8754 §4.
+/// Source: RFC 8200 §8.1, RFC 8754 §4, RFC 6275 §11.3.1.
 pub(super) fn enter(call: &Call, at: &mut Addresses) -> Result<(), Problem> {
-    let last = match call.name.as_str() {
-        "routing" => {
-            let it = Arguments::new(call, ROUTING_FIELDS)?;
-            let addresses = it.v6s("addresses")?;
-            let steers = it.u8("segleft")? != Some(0);
-            addresses.last().copied().filter(|_| steers)
-        }
-        "srh" => {
-            let it = Arguments::new(call, SRH_FIELDS)?;
-            let addresses = it.v6s("addresses")?;
-            let steers = it
-                .u8("segleft")?
-                .map_or(addresses.len() > 1, |left| left != 0);
-            addresses.first().copied().filter(|_| steers)
-        }
-        _ => None,
+    let IpAddr::V6(destination) = at.destination else {
+        return Ok(());
     };
-    if let (Some(last), IpAddr::V6(_)) = (last, at.destination) {
+    let route = match call.name.as_str() {
+        "routing" => Route::read(&Arguments::new(call, ROUTING_FIELDS)?)?,
+        "srh" => Route::read_segments(&Arguments::new(call, SRH_FIELDS)?)?,
+        "dstopts" => {
+            let options = options::ipv6(Arguments::new(call, OPTION_FIELDS)?.list("options"))?;
+            if let Some(home) = Ipv6Options::from_bytes(&options).home_address() {
+                at.source = home.into();
+            }
+            return Ok(());
+        }
+        _ => return Ok(()),
+    };
+    if let Some(last) = route.header().final_destination(destination) {
         at.destination = last.into();
     }
     Ok(())
@@ -97,77 +97,147 @@ fn build_options(
     protocol: Protocol,
 ) -> Result<(), Problem> {
     let options = options::ipv6(it.list("options"))?;
-    finish(it, carried, options, protocol)
+    let options = Ipv6Options::from_bytes(&options);
+    let header = match protocol {
+        Protocol::HOP_BY_HOP_OPTIONS => Ipv6Extension::HopByHop(options),
+        _ => Ipv6Extension::Destination(options),
+    };
+    finish(it, carried, &header)
 }
 
-/// Puts a header before what it carries: next header, length in 8 bytes, and the rest.
+/// Puts a header before what it carries.
 fn finish(
     it: &Arguments<'_>,
     carried: &mut Carried,
-    rest: Vec<u8>,
-    own: Protocol,
+    header: &Ipv6Extension<'_>,
 ) -> Result<(), Problem> {
-    let len = match it.u8("len")? {
-        Some(len) => len,
-        None => u8::try_from((rest.len() + 2) / 8 - 1).map_err(|_| too_long(it, 2048))?,
-    };
-    let next = next_header(it, carried)?;
-    let mut head = alloc::vec![next.number(), len];
-    head.extend(rest);
-    carried.prepend(&head, own);
+    let len = it.u8("len")?;
+    if len.is_none() {
+        header.check().map_err(refused(it))?;
+    }
+    let mut bytes = written(it, carried, header)?;
+    if let (Some(len), Some(field)) = (len, bytes.get_mut(1)) {
+        *field = len;
+    }
+    carried.prepend(&bytes, header.protocol());
     Ok(())
 }
 
-fn too_long(it: &Arguments<'_>, most: usize) -> Problem {
-    Problem::new(it.at(), ExpressionProblem::TooLong { most })
+fn written(
+    it: &Arguments<'_>,
+    carried: &Carried,
+    header: &Ipv6Extension<'_>,
+) -> Result<Vec<u8>, Problem> {
+    let next = protocol(it, "nh")?.unwrap_or_else(|| match carried.bytes.is_empty() {
+        true => Protocol::NO_NEXT_HEADER,
+        false => carried.protocol(),
+    });
+    let mut bytes = alloc::vec![0; header.encoded_len()];
+    header.write(next, &mut bytes);
+    Ok(bytes)
 }
 
-fn next_header(it: &Arguments<'_>, carried: &Carried) -> Result<Protocol, Problem> {
-    Ok(
-        protocol(it, "nh")?.unwrap_or_else(|| match carried.bytes.is_empty() {
-            true => Protocol::NO_NEXT_HEADER,
-            false => carried.protocol(),
-        }),
-    )
+/// The fields of a routing header.
+struct Route {
+    kind: Ipv6RoutingKind,
+    segments_left: u8,
+    addresses: Vec<[u8; 16]>,
+    /// What stands before the addresses where the expression says so, and makes the header one of
+    /// an unknown kind.
+    data: Vec<u8>,
+    last_entry: u8,
+    flags: u8,
+    tag: u16,
+    tlvs: Vec<u8>,
 }
 
-fn build_routing(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
-    let addresses = it.v6s("addresses")?;
-    let left = it.u8("segleft")?.unwrap_or_else(|| count(addresses.len()));
-    let mut rest = alloc::vec![it.u8("type")?.unwrap_or(0), left];
-    let data = it.bytes("data")?;
-    if data.is_empty() {
-        rest.extend([0; 4]);
+impl Route {
+    fn read(it: &Arguments<'_>) -> Result<Self, Problem> {
+        let kind = it
+            .read("type", named)?
+            .unwrap_or(Ipv6RoutingKind::SOURCE_ROUTE);
+        let addresses = octets(it)?;
+        let mut data = it.bytes("data")?;
+        let left = match kind {
+            // The first to be passed is the destination in the IPv6 header.
+            Ipv6RoutingKind::SEGMENT_ROUTING => addresses.len().saturating_sub(1),
+            _ => addresses.len(),
+        };
+        let is_typed = match kind {
+            Ipv6RoutingKind::SOURCE_ROUTE
+            | Ipv6RoutingKind::RPL_SOURCE_ROUTE
+            | Ipv6RoutingKind::SEGMENT_ROUTING => data.is_empty(),
+            Ipv6RoutingKind::HOME_ADDRESS => data.is_empty() && addresses.len() == 1,
+            _ => false,
+        };
+        if !is_typed {
+            if data.is_empty() {
+                data.extend([0; 4]);
+            }
+            data.extend(addresses.as_flattened());
+        }
+        Ok(Self {
+            kind,
+            segments_left: it.u8("segleft")?.unwrap_or_else(|| count(left)),
+            last_entry: count(addresses.len().saturating_sub(1)),
+            addresses,
+            data,
+            flags: 0,
+            tag: 0,
+            tlvs: Vec::new(),
+        })
     }
-    rest.extend(data);
-    rest.extend(addresses.iter().flat_map(|address| address.octets()));
-    pad(&mut rest);
-    finish(&it, carried, rest, Protocol::ROUTING)
+
+    /// The header of segment routing. RFC 8754 §2.
+    fn read_segments(it: &Arguments<'_>) -> Result<Self, Problem> {
+        let addresses = octets(it)?;
+        let last = count(addresses.len().saturating_sub(1));
+        Ok(Self {
+            kind: Ipv6RoutingKind::SEGMENT_ROUTING,
+            segments_left: it.u8("segleft")?.unwrap_or(last),
+            addresses,
+            data: Vec::new(),
+            last_entry: it.u8("lastentry")?.unwrap_or(last),
+            flags: it.u8("flags")?.unwrap_or(0),
+            tag: it.u16("tag")?.unwrap_or(0),
+            tlvs: it.bytes("tlvs")?,
+        })
+    }
+
+    fn header(&self) -> RoutingHeader<'_> {
+        let segments_left = self.segments_left;
+        match (self.kind, &self.addresses[..]) {
+            (kind, _) if !self.data.is_empty() => RoutingHeader::Unknown {
+                kind,
+                segments_left,
+                data: &self.data,
+            },
+            (Ipv6RoutingKind::HOME_ADDRESS, [address]) => RoutingHeader::Home {
+                segments_left,
+                address: (*address).into(),
+            },
+            (Ipv6RoutingKind::RPL_SOURCE_ROUTE, addresses) => {
+                RoutingHeader::Rpl(RplRoute::whole(segments_left, addresses))
+            }
+            (Ipv6RoutingKind::SEGMENT_ROUTING, segments) => RoutingHeader::Segments {
+                segments_left,
+                last_entry: self.last_entry,
+                flags: self.flags,
+                tag: self.tag,
+                segments,
+                tlvs: &self.tlvs,
+            },
+            (_, addresses) => RoutingHeader::Source {
+                segments_left,
+                addresses,
+            },
+        }
+    }
 }
 
-/// The header of segment routing. RFC 8754 §2.
-fn build_srh(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
+fn octets(it: &Arguments<'_>) -> Result<Vec<[u8; 16]>, Problem> {
     let addresses = it.v6s("addresses")?;
-    let last = count(addresses.len()).saturating_sub(1);
-    let tag = it.u16("tag")?.unwrap_or(0).to_be_bytes();
-    let mut rest = alloc::vec![
-        SEGMENT_ROUTING,
-        it.u8("segleft")?.unwrap_or(last),
-        it.u8("lastentry")?.unwrap_or(last),
-        it.u8("flags")?.unwrap_or(0),
-        tag[0],
-        tag[1],
-    ];
-    rest.extend(addresses.iter().flat_map(|address| address.octets()));
-    rest.extend(it.bytes("tlvs")?);
-    pad(&mut rest);
-    finish(&it, carried, rest, Protocol::ROUTING)
-}
-
-/// Fills up with zeros to 8 bytes, two of which stand before.
-fn pad(rest: &mut Vec<u8>) {
-    let len = (rest.len() + 2).next_multiple_of(8) - 2;
-    rest.resize(len, 0);
+    Ok(addresses.iter().map(Ipv6Addr::octets).collect())
 }
 
 /// Returns a number of things, or the greatest that the field can say.
@@ -175,45 +245,50 @@ fn count(len: usize) -> u8 {
     u8::try_from(len).unwrap_or(u8::MAX)
 }
 
+fn build_routing(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
+    let route = Route::read(&it)?;
+    finish(&it, carried, &Ipv6Extension::Routing(route.header()))
+}
+
+fn build_srh(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
+    let route = Route::read_segments(&it)?;
+    finish(&it, carried, &Ipv6Extension::Routing(route.header()))
+}
+
 fn build_fragment(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
-    let offset = it
-        .read("offset", |value| number(value, 0x1fff))?
-        .unwrap_or(0);
-    let [low, high, ..] = (offset << 3 | u64::from(it.bits("m", 1)?.unwrap_or(0))).to_le_bytes();
-    let mut head = alloc::vec![
-        next_header(&it, carried)?.number(),
-        it.u8("reserved")?.unwrap_or(0),
-        high,
-        low,
-    ];
-    head.extend(it.u32("id")?.unwrap_or(0).to_be_bytes());
-    carried.prepend(&head, Protocol::FRAGMENT);
+    let offset = it.read("offset", |value| number(value, 0x1fff))?;
+    let [low, high, ..] = offset.unwrap_or(0).to_le_bytes();
+    let header = Ipv6Extension::Fragment(Ipv6Fragment {
+        offset: usize::from(u16::from_le_bytes([low, high])) * 8,
+        more: it.bits("m", 1)? == Some(1),
+        identification: it.u32("id")?.unwrap_or(0),
+    });
+    let mut bytes = written(&it, carried, &header)?;
+    if let (Some(reserved), Some(field)) = (it.u8("reserved")?, bytes.get_mut(1)) {
+        *field = reserved;
+    }
+    carried.prepend(&bytes, header.protocol());
     Ok(())
 }
 
-/// The authentication header, whose length counts words of 4 bytes, less 2. RFC 4302 §2.
+/// The authentication header. RFC 4302 §2.
 fn build_ah(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
-    let mut icv = it.bytes("icv")?;
-    if it.value("icv").is_none() {
-        icv = alloc::vec![0; 12];
-    }
-    icv.resize(icv.len().next_multiple_of(4), 0);
-    let len = match it.u8("len")? {
-        Some(len) => len,
-        None => u8::try_from((12 + icv.len()) / 4 - 2).map_err(|_| too_long(&it, 1028))?,
-    };
-    let mut head = alloc::vec![next_header(&it, carried)?.number(), len, 0, 0];
-    head.extend(it.u32("spi")?.unwrap_or(0).to_be_bytes());
-    head.extend(it.u32("seq")?.unwrap_or(0).to_be_bytes());
-    head.extend(icv);
-    carried.prepend(&head, Protocol::AH);
-    Ok(())
+    let icv = it.read("icv", argument::bytes)?;
+    let header = Ipv6Extension::Authentication(AuthenticationHeader {
+        spi: it.u32("spi")?.unwrap_or(0),
+        sequence: it.u32("seq")?.unwrap_or(0),
+        icv: icv.as_deref().unwrap_or(&[0; 12]),
+    });
+    finish(&it, carried, &header)
 }
 
 /// The start of an encrypted packet: the rest is the payload. RFC 4303 §2.
-fn build_esp(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
-    let spi = it.u32("spi")?.unwrap_or(0).to_be_bytes();
-    let seq = it.u32("seq")?.unwrap_or(0).to_be_bytes();
-    carried.prepend(&[spi, seq].concat(), Protocol::ESP);
+fn build_esp(it: Arguments<'_>, at: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
+    let esp = at
+        .builder()
+        .esp(it.u32("spi")?.unwrap_or(0), it.u32("seq")?.unwrap_or(0))
+        .payload(&carried.bytes);
+    let packet = without_ip(esp.try_build().map_err(refused(&it))?, at);
+    carried.wrap(packet, Protocol::ESP);
     Ok(())
 }

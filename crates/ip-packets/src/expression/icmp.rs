@@ -1,24 +1,35 @@
 //! ICMP of both versions, the extensions of its errors, and IGMP.
 
 use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 
 use super::argument::{self, Arguments, named, v4};
-use super::build::{Addresses, Carried, Layer};
-use super::error::Problem;
+use super::build::{Addresses, Carried, Layer, refused, without_ip};
+use super::error::{ExpressionProblem, Problem};
 use super::syntax::{Value, ValueKind};
-use crate::checksum::{PseudoHeader, checksum};
+use crate::build::{length_octet, quote_unit};
 use crate::header::IpVersion;
-use crate::{Icmpv4Type, Icmpv6Type, Protocol};
+use crate::icmp::{EXTENSION_HEADER_LEN, EXTENSION_VERSION, MIN_QUOTE_LEN, seal_structure};
+use crate::sequence::Element;
+use crate::{
+    GroupRecord, GroupRecordKind, IcmpObject, Icmpv4Type, Icmpv6Type, IgmpKind, IgmpType,
+    InterfaceInformation, InterfaceRole, MplsLabel, Protocol, Sequence, SourceQuery,
+};
 
 pub(super) const LAYERS: &[Layer] = &[
     Layer {
         name: "icmp",
-        fields: FIELDS,
+        fields: &[
+            "type", "code", "chksum", "id", "seq", "mtu", "ptr", "gw", "length", "word", "ori",
+            "rx", "tx",
+        ],
         build: build_v4,
     },
     Layer {
         name: "icmp6",
-        fields: FIELDS,
+        fields: &[
+            "type", "code", "chksum", "id", "seq", "mtu", "ptr", "length", "word",
+        ],
         build: build_v6,
     },
     Layer {
@@ -38,16 +49,12 @@ pub(super) const LAYERS: &[Layer] = &[
     },
 ];
 
-const FIELDS: &[&str] = &[
-    "type", "code", "chksum", "id", "seq", "mtu", "ptr", "gw", "length", "word", "ori", "rx", "tx",
-];
-
-/// The least length of a quoted packet that an extension follows, in bytes. RFC 4884 §3.
-const QUOTED_LEN_MIN: usize = 128;
-
 fn build_v4(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
     let kind = it.read("type", named)?.unwrap_or(Icmpv4Type::ECHO_REQUEST);
-    let mut word = word(&it, kind == Icmpv4Type::DESTINATION_UNREACHABLE)?;
+    let mut word = word(&it)?;
+    if let Some(mtu) = it.u16("mtu")? {
+        word[2..].copy_from_slice(&mtu.to_be_bytes());
+    }
     // The pointer is the first byte of the word, the length the second. RFC 4884 §4.
     if let Some(pointer) = it.u8("ptr")? {
         word[0] = pointer;
@@ -55,85 +62,110 @@ fn build_v4(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result<(
     if let Some(gateway) = it.read("gw", v4)? {
         word = gateway.octets();
     }
-    let has_length = matches!(
-        kind,
-        Icmpv4Type::DESTINATION_UNREACHABLE
-            | Icmpv4Type::TIME_EXCEEDED
-            | Icmpv4Type::PARAMETER_PROBLEM
-    );
-    let quoted_words = quote(carried, 4).filter(|_| has_length);
-    if let Some(len) = it.u8("length")?.or(quoted_words) {
-        word[1] = len;
-    }
-    let mut message = message(&it, kind.number(), word)?;
+    let mut body = Vec::new();
     for field in ["ori", "rx", "tx"] {
-        message.extend(it.u32(field)?.iter().flat_map(|time| time.to_be_bytes()));
+        body.extend(it.u32(field)?.iter().flat_map(|time| time.to_be_bytes()));
     }
-    message.append(&mut carried.bytes);
-    finish(&it, message, None, carried, Protocol::ICMPV4)
+    let message = Message {
+        version: IpVersion::V4,
+        number: kind.number(),
+        word,
+        body,
+    };
+    // Nothing of the header around it is in the checksum.
+    let at = Addresses::in_v4();
+    message.build(&it, &at, carried)
 }
 
 fn build_v6(it: Arguments<'_>, at: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
     let kind = it.read("type", named)?.unwrap_or(Icmpv6Type::ECHO_REQUEST);
-    let mut word = word(&it, false)?;
-    if let Some(value) = it.u32("ptr")?.or(it.u32("mtu")?) {
-        word = value.to_be_bytes();
+    let mut word = word(&it)?;
+    if let (Some(_), Some(pointer)) = (it.value("mtu"), it.value("ptr")) {
+        // Both are the whole word.
+        return Err(Problem::new(pointer.at, ExpressionProblem::SetTwice));
     }
-    let has_length = matches!(
-        kind,
-        Icmpv6Type::DESTINATION_UNREACHABLE | Icmpv6Type::TIME_EXCEEDED
-    );
-    let quoted_words = quote(carried, 8).filter(|_| has_length);
-    if let Some(len) = it.u8("length")?.or(quoted_words) {
-        word[0] = len;
+    for field in ["mtu", "ptr"] {
+        if let Some(value) = it.u32(field)? {
+            word = value.to_be_bytes();
+        }
     }
-    let mut message = message(&it, kind.number(), word)?;
-    message.append(&mut carried.bytes);
-    let pseudo_header = at.pseudo_header();
-    finish(
-        &it,
-        message,
-        Some(&pseudo_header),
-        carried,
-        Protocol::ICMPV6,
-    )
+    let message = Message {
+        version: IpVersion::V6,
+        number: kind.number(),
+        word,
+        body: Vec::new(),
+    };
+    message.build(&it, at, carried)
 }
 
 /// Reads what follows the checksum: a word as it is, or in halves.
-fn word(it: &Arguments<'_>, has_mtu: bool) -> Result<[u8; 4], Problem> {
+fn word(it: &Arguments<'_>) -> Result<[u8; 4], Problem> {
     let [a, b, c, d] = it.u32("word")?.unwrap_or(0).to_be_bytes();
     let [a, b] = it.u16("id")?.map_or([a, b], u16::to_be_bytes);
     let [c, d] = it.u16("seq")?.map_or([c, d], u16::to_be_bytes);
-    let mtu = if has_mtu { it.u16("mtu")? } else { None };
-    let [c, d] = mtu.map_or([c, d], u16::to_be_bytes);
     Ok([a, b, c, d])
 }
 
-/// Starts a message: type, code, room for the checksum, and the word.
-fn message(it: &Arguments<'_>, kind: u8, word: [u8; 4]) -> Result<Vec<u8>, Problem> {
-    let code = it.u8("code")?.unwrap_or(0);
-    let [a, b, c, d] = word;
-    Ok(alloc::vec![kind, code, 0, 0, a, b, c, d])
+/// A message of the type that an expression says by number.
+struct Message {
+    version: IpVersion,
+    number: u8,
+    word: [u8; 4],
+    /// What stands before what is carried.
+    body: Vec<u8>,
 }
 
-/// Fills in the checksum, over a pseudo header or without.
-pub(super) fn finish(
-    it: &Arguments<'_>,
-    mut message: Vec<u8>,
-    pseudo_header: Option<&PseudoHeader>,
-    carried: &mut Carried,
-    protocol: Protocol,
-) -> Result<(), Problem> {
-    let sum = match (it.u16("chksum")?, pseudo_header) {
-        (Some(sum), _) => sum,
-        (None, Some(header)) if header.version() == IpVersion::V6 => {
-            header.checksum(protocol, &message)
+/// The fields of the word after the checksum.
+const WORD_FIELDS: [&str; 6] = ["word", "id", "seq", "mtu", "ptr", "length"];
+
+/// Says whether a message ends behind the checksum: two types do, RFC 4286, where nothing of the
+/// word is given.
+fn has_no_word(it: &Arguments<'_>, kind: Icmpv6Type) -> bool {
+    let is_short = matches!(
+        kind,
+        Icmpv6Type::MULTICAST_ROUTER_SOLICITATION | Icmpv6Type::MULTICAST_ROUTER_TERMINATION
+    );
+    is_short && WORD_FIELDS.iter().all(|field| it.value(field).is_none())
+}
+
+impl Message {
+    /// Builds it around what is carried, which may have an extension.
+    fn build(
+        mut self,
+        it: &Arguments<'_>,
+        at: &Addresses,
+        carried: &mut Carried,
+    ) -> Result<(), Problem> {
+        let length_at = length_octet(self.version, self.number);
+        let quoted_units = quote(carried, quote_unit(self.version)).filter(|_| length_at.is_some());
+        // Where no octet is a length by the type, the one of errors is meant.
+        let length_at = length_at.unwrap_or(match self.version {
+            IpVersion::V4 => 1,
+            IpVersion::V6 => 0,
+        });
+        if let Some(len) = it.u8("length")?.or(quoted_units) {
+            self.word[length_at] = len;
         }
-        (None, _) => checksum(&message),
-    };
-    message[2..4].copy_from_slice(&sum.to_be_bytes());
-    carried.wrap(message, protocol);
-    Ok(())
+        self.body.append(&mut carried.bytes);
+        let mut message = at
+            .builder()
+            .icmp(self.number, it.u8("code")?.unwrap_or(0))
+            .word(self.word)
+            .payload(&self.body);
+        if self.version == IpVersion::V6 && has_no_word(it, Icmpv6Type::new(self.number)) {
+            message = message.without_word();
+        }
+        if let Some(sum) = it.u16("chksum")? {
+            message = message.checksum(sum);
+        }
+        let message = without_ip(message.try_build().map_err(refused(it))?, at);
+        let protocol = match self.version {
+            IpVersion::V4 => Protocol::ICMPV4,
+            IpVersion::V6 => Protocol::ICMPV6,
+        };
+        carried.wrap(message, protocol);
+        Ok(())
+    }
 }
 
 /// Fills up a quoted packet that an extension follows, and puts the extension there.
@@ -144,7 +176,7 @@ fn quote(carried: &mut Carried, unit: usize) -> Option<u8> {
     let len = carried
         .bytes
         .len()
-        .max(QUOTED_LEN_MIN)
+        .max(MIN_QUOTE_LEN)
         .next_multiple_of(unit);
     carried.bytes.resize(len, 0);
     carried.bytes.extend(extension);
@@ -153,56 +185,82 @@ fn quote(carried: &mut Carried, unit: usize) -> Option<u8> {
 
 /// RFC 4884 §7: version and checksum, then objects.
 fn build_extension(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
-    let version = it.bits("version", 15)?.unwrap_or(2);
-    let mut extension = alloc::vec![version << 4, 0, 0, 0];
+    let version = it.bits("version", 15)?.unwrap_or(EXTENSION_VERSION);
+    let mut extension = alloc::vec![0; EXTENSION_HEADER_LEN];
+    extension[0] = version << 4;
     for value in it.list("objects") {
         write_object(value, &mut extension)?;
         argument::check_len(extension.len(), value.at)?;
     }
-    let sum = match it.u16("chksum")? {
-        Some(sum) => sum,
-        // Zero would say that there is none. RFC 4884 §7.
-        None => match checksum(&extension) {
-            0 => 0xffff,
-            sum => sum,
-        },
-    };
-    extension[2..4].copy_from_slice(&sum.to_be_bytes());
+    seal_structure(&mut extension);
+    if let Some(sum) = it.u16("chksum")? {
+        extension[2..4].copy_from_slice(&sum.to_be_bytes());
+    }
     extension.append(&mut carried.bytes);
     carried.extension = Some(extension);
     Ok(())
 }
 
-/// An object: labels (RFC 4950), or any by class and type.
+/// An object: labels (RFC 4950), an interface (RFC 5837), or any by class and type.
 fn write_object(value: &Value, out: &mut Vec<u8>) -> Result<(), Problem> {
-    const WHAT: &str = "mpls(label, tc, s, ttl) or object(class, type, data)";
+    const WHAT: &str = "mpls(label, tc, s, ttl), iface(role, index, address, name, mtu) or \
+                        object(class, type, data)";
     let ValueKind::Call(call) = &value.kind else {
         return Err(Problem::expected(value.at, WHAT));
     };
-    let (class, kind, data) = match call.name.as_str() {
+    match call.name.as_str() {
         "mpls" => {
             let it = Arguments::new(call, &["label", "tc", "s", "ttl"])?;
-            let label = it
-                .needed("label")
-                .and_then(|it| argument::number(it, 0xf_ffff))?;
-            let entry = label << 12
-                | u64::from(it.bits("tc", 7)?.unwrap_or(0)) << 9
-                | u64::from(it.bits("s", 1)?.unwrap_or(1)) << 8
-                | u64::from(it.u8("ttl")?.unwrap_or(1));
-            (1, 1, entry.to_be_bytes()[4..].to_vec())
+            let labels = [label(&it)?];
+            put_object(&it, out, &IcmpObject::MplsLabels(Sequence::new(&labels)))
+        }
+        "iface" => {
+            let it = Arguments::new(call, &["role", "index", "address", "name", "mtu"])?;
+            let name = it.read("name", argument::bytes)?;
+            let information = InterfaceInformation {
+                role: InterfaceRole::from_bits(it.bits("role", 3)?.unwrap_or(0)),
+                index: it.u32("index")?,
+                address: it.read("address", argument::address)?,
+                name: name.as_deref(),
+                mtu: it.u32("mtu")?,
+            };
+            put_object(&it, out, &IcmpObject::Interface(information))
         }
         "object" => {
             let it = Arguments::new(call, &["class", "type", "data"])?;
-            let class = it.needed("class").and_then(argument::u8)?;
-            (class, it.u8("type")?.unwrap_or(0), it.bytes("data")?)
+            let object = IcmpObject::Unknown {
+                class: it.needed("class").and_then(named)?,
+                kind: it.u8("type")?.unwrap_or(0),
+                data: &it.bytes("data")?,
+            };
+            put_object(&it, out, &object)
         }
-        _ => return Err(Problem::expected(value.at, WHAT)),
-    };
-    let len = u16::try_from(data.len() + 4)
-        .map_err(|_| Problem::expected(value.at, "an object of at most 65535 bytes"))?;
-    out.extend(len.to_be_bytes());
-    out.extend([class, kind]);
-    out.extend(data);
+        _ => Err(Problem::expected(value.at, WHAT)),
+    }
+}
+
+fn label(it: &Arguments<'_>) -> Result<MplsLabel, Problem> {
+    let label = it
+        .needed("label")
+        .and_then(|it| argument::number(it, 0xf_ffff))?;
+    let [a, b, c, ..] = label.to_le_bytes();
+    Ok(MplsLabel {
+        label: u32::from_le_bytes([a, b, c, 0]),
+        traffic_class: it.bits("tc", 7)?.unwrap_or(0),
+        bottom: it.bits("s", 1)?.unwrap_or(1) == 1,
+        ttl: it.u8("ttl")?.unwrap_or(1),
+    })
+}
+
+fn put_object(
+    it: &Arguments<'_>,
+    out: &mut Vec<u8>,
+    object: &IcmpObject<'_>,
+) -> Result<(), Problem> {
+    object.check().map_err(refused(it))?;
+    let start = out.len();
+    out.resize(start + object.encoded_len(), 0);
+    object.write(&mut out[start..]);
     Ok(())
 }
 
@@ -210,29 +268,57 @@ fn write_object(value: &Value, out: &mut Vec<u8>) -> Result<(), Problem> {
 ///
 /// Source: RFC 2236 §2, RFC 3376 §4.1.
 fn build_igmp(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
-    let mut message = alloc::vec![
-        it.u8("type")?.unwrap_or(0x11),
-        it.u8("mrt")?.unwrap_or(0),
-        0,
-        0
-    ];
-    let group = it.read("group", v4)?;
-    message.extend(group.map_or([0; 4], |group| group.octets()));
+    let group = it.read("group", v4)?.unwrap_or(Ipv4Addr::UNSPECIFIED);
+    let sources = it.v4s("sources")?;
+    let v3 = source_query(&it, &sources)?;
+    let query = IgmpKind::Query {
+        maximum_response: it.u8("mrt")?.unwrap_or(0),
+        group,
+        v3,
+    };
+    let number = it.read("type", named)?;
+    // Two types end behind the checksum. RFC 4286 §4, §5.
+    let kind = match number {
+        Some(IgmpType::ROUTER_SOLICITATION) if it.value("group").is_none() => {
+            IgmpKind::RouterSolicitation
+        }
+        Some(IgmpType::ROUTER_TERMINATION) if it.value("group").is_none() => {
+            IgmpKind::RouterTermination
+        }
+        _ => query,
+    };
+    let mut body = written(kind.body_len(), |room| kind.write_body(room));
+    override_flags(&it, &mut body)?;
+    finish_igmp(&it, number, &kind, body, carried)
+}
+
+/// Reads what queries of the newest versions have, `None` where nothing of it is there.
+pub(super) fn source_query<'a, A: Element<'a>>(
+    it: &Arguments<'_>,
+    sources: &'a [A],
+) -> Result<Option<SourceQuery<'a, A>>, Problem> {
     let is_newest = ["flags", "qqic", "sources"]
         .iter()
-        .any(|it_is| it.value(it_is).is_some());
+        .any(|field| it.value(field).is_some());
+    let flags = it.u8("flags")?.unwrap_or(2);
+    let query = SourceQuery {
+        suppress: flags & 8 != 0,
+        robustness: flags & 7,
+        interval_code: it.u8("qqic")?.unwrap_or(0),
+        sources: Sequence::new(sources),
+    };
     if is_newest {
-        let sources = it.v4s("sources")?;
-        message.extend([it.u8("flags")?.unwrap_or(2), it.u8("qqic")?.unwrap_or(0)]);
-        message.extend(
-            u16::try_from(sources.len())
-                .unwrap_or(u16::MAX)
-                .to_be_bytes(),
-        );
-        message.extend(sources.iter().flat_map(|source| source.octets()));
+        query.check().map_err(refused(it))?;
     }
-    message.append(&mut carried.bytes);
-    finish(&it, message, None, carried, Protocol::IGMP)
+    Ok(is_newest.then_some(query))
+}
+
+/// Writes the flags of such a query as they are given, with those that are reserved.
+pub(super) fn override_flags(it: &Arguments<'_>, query: &mut [u8]) -> Result<(), Problem> {
+    if let (Some(flags), Some(octet)) = (it.u8("flags")?, query.first_mut()) {
+        *octet = flags;
+    }
+    Ok(())
 }
 
 /// A report of version 3. RFC 3376 §4.2.
@@ -241,47 +327,80 @@ fn build_igmp_report(
     _: &Addresses,
     carried: &mut Carried,
 ) -> Result<(), Problem> {
-    let records = it.list("records");
-    let mut message = alloc::vec![it.u8("type")?.unwrap_or(0x22), 0, 0, 0, 0, 0];
-    message.extend(
-        u16::try_from(records.len())
-            .unwrap_or(u16::MAX)
-            .to_be_bytes(),
-    );
-    for value in records {
-        let (it, kind, auxiliary) = record(value)?;
-        let sources = it.v4s("sources")?;
-        message.extend([kind, count_words(&auxiliary)]);
-        message.extend(
-            u16::try_from(sources.len())
-                .unwrap_or(u16::MAX)
-                .to_be_bytes(),
-        );
-        message.extend(it.needed("group").and_then(v4)?.octets());
-        message.extend(sources.iter().flat_map(|source| source.octets()));
-        message.extend(auxiliary);
-        argument::check_len(message.len(), value.at)?;
-    }
-    message.append(&mut carried.bytes);
-    finish(&it, message, None, carried, Protocol::IGMP)
-}
-
-/// Reads what a record of a report has under both versions: its type, and its auxiliary data.
-pub(super) fn record(value: &Value) -> Result<(Arguments<'_>, u8, Vec<u8>), Problem> {
-    let ValueKind::Call(call) = &value.kind else {
-        return Err(Problem::expected(value.at, "record(type, group, sources)"));
+    let (count, body) = records(&it, v4)?;
+    let [low, high, ..] = count.to_le_bytes();
+    let report = IgmpKind::Other {
+        message_type: IgmpType::V3_MEMBERSHIP_REPORT,
+        code: 0,
+        rest: &[0, 0, high, low],
     };
-    if call.name != "record" {
-        return Err(Problem::expected(call.at, "record(type, group, sources)"));
-    }
-    let it = Arguments::new(call, &["type", "group", "sources", "aux"])?;
-    let mut auxiliary = it.bytes("aux")?;
-    auxiliary.resize(auxiliary.len().next_multiple_of(4), 0);
-    let kind = it.u8("type")?.unwrap_or(4);
-    Ok((it, kind, auxiliary))
+    let number = it.read("type", named)?;
+    finish_igmp(&it, number, &report, body, carried)
 }
 
-/// Returns a length in words of 4 bytes, or the greatest that the field can say.
-pub(super) fn count_words(bytes: &[u8]) -> u8 {
-    u8::try_from(bytes.len() / 4).unwrap_or(u8::MAX)
+fn finish_igmp(
+    it: &Arguments<'_>,
+    number: Option<IgmpType>,
+    kind: &IgmpKind<'_>,
+    mut body: Vec<u8>,
+    carried: &mut Carried,
+) -> Result<(), Problem> {
+    let mut rest = kind.word().map_or_else(Vec::new, Vec::from);
+    rest.append(&mut body);
+    rest.append(&mut carried.bytes);
+    let at = Addresses::in_v4();
+    let mut message = at.builder().igmp(IgmpKind::Other {
+        message_type: number.unwrap_or_else(|| kind.message_type()),
+        code: kind.code(),
+        rest: &rest,
+    });
+    if let Some(sum) = it.u16("chksum")? {
+        message = message.checksum(sum);
+    }
+    let message = without_ip(message.try_build().map_err(refused(it))?, &at);
+    carried.wrap(message, Protocol::IGMP);
+    Ok(())
+}
+
+/// Writes the records of a report of either version; returns how many there are, and their bytes.
+pub(super) fn records<A: for<'x> Element<'x>>(
+    it: &Arguments<'_>,
+    address: fn(&Value) -> Result<A, Problem>,
+) -> Result<(usize, Vec<u8>), Problem> {
+    let (values, mut out) = (it.list("records"), Vec::new());
+    for value in values {
+        let it = record(value)?;
+        let sources: Result<Vec<A>, Problem> = it.list("sources").iter().map(address).collect();
+        let sources = sources?;
+        let record = GroupRecord {
+            kind: it
+                .read("type", named)?
+                .unwrap_or(GroupRecordKind::CHANGE_TO_EXCLUDE),
+            group: it.needed("group").and_then(address)?,
+            sources: Sequence::new(&sources),
+            auxiliary: &it.bytes("aux")?,
+        };
+        record.check().map_err(refused(&it))?;
+        let start = out.len();
+        out.resize(start + record.encoded_len(), 0);
+        record.write(&mut out[start..]);
+        argument::check_len(out.len(), value.at)?;
+    }
+    Ok((values.len(), out))
+}
+
+fn record(value: &Value) -> Result<Arguments<'_>, Problem> {
+    match &value.kind {
+        ValueKind::Call(call) if call.name == "record" => {
+            Arguments::new(call, &["type", "group", "sources", "aux"])
+        }
+        _ => Err(Problem::expected(value.at, "record(type, group, sources)")),
+    }
+}
+
+/// Makes bytes of what writes them.
+pub(super) fn written(len: usize, write: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    let mut bytes = alloc::vec![0; len];
+    write(&mut bytes);
+    bytes
 }

@@ -58,30 +58,31 @@ use syntax::{Part, Place};
 /// | `ip` | `src` `dst` `ttl` `tos` `dscp` `ecn` `id` `flags` (`DF`, `MF`, `evil`, with `+` or a vertical bar between) `frag` (in 8 bytes) `proto` `len` `ihl` (in words) `chksum` `version` `options` |
 /// | `ip6` | `src` `dst` `hlim` `tc` `dscp` `ecn` `fl` `plen` `nh` `version` |
 /// | `hbh`, `dstopts` | `options` `nh` `len` (in 8 bytes, less the first) |
-/// | `routing` | `type` `segleft` `addresses` `data` `nh` `len` |
+/// | `routing` | `type` (a number, or a name such as `srh`) `segleft` `addresses` (in the order of the type) `data` (in place of what stands before them) `nh` `len` |
 /// | `srh` | `addresses` (the last one first) `segleft` `lastentry` `flags` `tag` `tlvs` `nh` `len` |
 /// | `frag` | `offset` (in 8 bytes) `m` `id` `nh` |
-/// | `ah`, `esp` | `spi` `seq`; `icv` `nh` `len` of `ah` |
+/// | `ah`, `esp` | `spi` `seq`; `icv` `nh` `len` (in words, less 2) of `ah` |
 /// | `tcp` | `sport` `dport` `seq` `ack` `flags` (letters of `FSRPAUECN`; `S` if left out) `window` `urgptr` `reserved` `dataofs` (in words) `chksum` `options` `mss` `wscale` `sackok` `ts` |
 /// | `udp`, `udplite` | `sport` `dport` `len` (`cscov` of `udplite`) `chksum` |
-/// | `icmp`, `icmp6` | `type` `code` `id` `seq` `mtu` `ptr` `gw` `length` `word` `chksum`; `ori` `rx` `tx` of timestamps |
+/// | `icmp`, `icmp6` | `type` `code` `id` `seq` `mtu` `ptr` `length` `word` `chksum`; of `icmp` also `gw`, and `ori` `rx` `tx` of timestamps |
 /// | `rs`, `ra`, `ns`, `na`, `redirect` | neighbour discovery: `target` `dst` `flags` `hlim` `lifetime` `reachable` `retrans` `options` `chksum` |
 /// | `mldq`, `mldr`, `mldd`, `mld2r` | `group` `delay` `flags` `qqic` `sources` `records` `chksum` |
 /// | `igmp`, `igmp3r` | `type` `mrt` `group` `flags` `qqic` `sources` `records` `chksum` |
 /// | `gre` | `proto` `key` `seq` `chksum` (`auto` or a number) `version` |
 /// | `sctp` | `sport` `dport` `tag` `chksum` `chunks` |
-/// | `ext` | `objects` behind the packet that an ICMP error quotes (RFC 4884) |
+/// | `ext` | `objects` behind the packet that an ICMP error quotes (RFC 4884): `mpls(label, tc, s, ttl)` `iface(role, index, address, name, mtu)` `object(class, type, bytes)` |
 /// | `hex(0a0b)`, `"text"`, `zeros(n)`, `repeat(n, byte)` | a payload |
 ///
 /// Options, each with a raw form by number, `opt(kind, bytes)`:
 /// - IPv4: `eol` `nop` `rr(slots)` `rr([addresses], pointer)` `lsrr([..], pointer)` `ssrr([..], pointer)`
 ///   `ts(flag, [words], pointer, overflow)` `ra(value)` `sec(bytes)`
-/// - IPv6: `pad1` `padn(n)` `ra(value)` `jumbo(n)` `home(address)`
+/// - IPv6: `pad1` `padn(n)` (`n` bytes in all, 2 at least) `ra(value)` `jumbo(n)` `home(address)`
 /// - TCP: `eol` `nop` `mss(n)` `wscale(n)` `sackok` `sack([left, right, ..])` `ts(value, echo)` `md5(bytes)`
 ///   `ao(keyid, rnextkeyid, mac)` `uto(timeout, granularity)` `tfo(cookie)` `mptcp(subtype, bytes)`
 ///   `accecn0(..)` `accecn1(..)` `exp(kind, exid, bytes)`
 /// - NDP: `slla(mac)` `tlla(mac)` `prefix(prefix, length, valid, preferred, flags)` `mtu(n)` `quoted(bytes)`
-///   `nonce(bytes)` `rdnss(lifetime, [addresses])` `dnssl(lifetime, bytes)` `route(prefix, length, lifetime, preference)`
+///   `nonce(bytes)` `rdnss(lifetime, [addresses])` `dnssl(lifetime, [domains])` `route(prefix, length, lifetime, preference)` `captive(uri)`
+///   `pref64(prefix, lifetime, plc)`
 ///
 /// Lengths, checksums and the numbers of protocols are filled in where they are left out. A payload
 /// that no layer names has protocol 253, for experiments (RFC 3692).

@@ -1,18 +1,31 @@
 //! Neighbour discovery and multicast listener discovery.
 
 use alloc::vec::Vec;
+use core::net::Ipv6Addr;
 
-use super::argument::{self, Arguments, flags, v6};
-use super::build::{Addresses, Carried, Layer};
+use super::argument::{Arguments, flags, v6};
+use super::build::{Addresses, Carried, Layer, refused, without_ip};
 use super::error::Problem;
-use super::{icmp, options};
-use crate::Protocol;
+use super::icmp::{override_flags, records, source_query, written};
+use super::options;
+use crate::{
+    Icmpv6Kind, Icmpv6Type, MldQuery, NdpOptions, NdpRedirect, NeighborAdvertisement,
+    NeighborFlags, NeighborSolicitation, Protocol, RouterAdvertisement, RouterFlags,
+};
 
 pub(super) const LAYERS: &[Layer] = &[
     Layer {
         name: "rs",
         fields: &["options", "chksum"],
-        build: |it, at, carried| finish(&it, at, carried, 133, alloc::vec![0; 4]),
+        build: |it, at, carried| {
+            let options = NdpOptions::EMPTY;
+            finish(
+                &it,
+                at,
+                carried,
+                &Icmpv6Kind::RouterSolicitation { options },
+            )
+        },
     },
     Layer {
         name: "ra",
@@ -31,9 +44,11 @@ pub(super) const LAYERS: &[Layer] = &[
         name: "ns",
         fields: &["target", "options", "chksum"],
         build: |it, at, carried| {
-            let mut rest = alloc::vec![0; 4];
-            rest.extend(it.needed("target").and_then(v6)?.octets());
-            finish(&it, at, carried, 135, rest)
+            let message = NeighborSolicitation {
+                target: it.needed("target").and_then(v6)?,
+                options: NdpOptions::EMPTY,
+            };
+            finish(&it, at, carried, &Icmpv6Kind::NeighborSolicitation(message))
         },
     },
     Layer {
@@ -44,19 +59,29 @@ pub(super) const LAYERS: &[Layer] = &[
             let bits = it
                 .read("flags", |value| flags(value, FLAGS))?
                 .unwrap_or(0x60);
-            let mut rest = alloc::vec![bits.to_le_bytes()[0], 0, 0, 0];
-            rest.extend(it.needed("target").and_then(v6)?.octets());
-            finish(&it, at, carried, 136, rest)
+            let message = NeighborAdvertisement {
+                flags: NeighborFlags::from_bits(bits.to_le_bytes()[0]),
+                target: it.needed("target").and_then(v6)?,
+                options: NdpOptions::EMPTY,
+            };
+            finish(
+                &it,
+                at,
+                carried,
+                &Icmpv6Kind::NeighborAdvertisement(message),
+            )
         },
     },
     Layer {
         name: "redirect",
         fields: &["target", "dst", "options", "chksum"],
         build: |it, at, carried| {
-            let mut rest = alloc::vec![0; 4];
-            rest.extend(it.needed("target").and_then(v6)?.octets());
-            rest.extend(it.needed("dst").and_then(v6)?.octets());
-            finish(&it, at, carried, 137, rest)
+            let message = NdpRedirect {
+                target: it.needed("target").and_then(v6)?,
+                destination: it.needed("dst").and_then(v6)?,
+                options: NdpOptions::EMPTY,
+            };
+            finish(&it, at, carried, &Icmpv6Kind::Redirect(message))
         },
     },
     Layer {
@@ -67,12 +92,18 @@ pub(super) const LAYERS: &[Layer] = &[
     Layer {
         name: "mldr",
         fields: &["group", "chksum"],
-        build: |it, at, carried| build_report(&it, at, carried, 131),
+        build: |it, at, carried| {
+            let group = group(&it)?;
+            finish(&it, at, carried, &Icmpv6Kind::MldReport { group })
+        },
     },
     Layer {
         name: "mldd",
         fields: &["group", "chksum"],
-        build: |it, at, carried| build_report(&it, at, carried, 132),
+        build: |it, at, carried| {
+            let group = group(&it)?;
+            finish(&it, at, carried, &Icmpv6Kind::MldDone { group })
+        },
     },
     Layer {
         name: "mld2r",
@@ -81,20 +112,39 @@ pub(super) const LAYERS: &[Layer] = &[
     },
 ];
 
-/// Puts type, code and checksum before `rest`, and options and what is carried behind it.
+/// Builds a message with the options of the expression and what is carried behind it.
 fn finish(
     it: &Arguments<'_>,
     at: &Addresses,
     carried: &mut Carried,
-    kind: u8,
-    rest: Vec<u8>,
+    kind: &Icmpv6Kind<'_>,
 ) -> Result<(), Problem> {
-    let mut message = alloc::vec![kind, 0, 0, 0];
-    message.extend(rest);
-    message.extend(options::ndp(it.list("options"))?);
-    message.append(&mut carried.bytes);
-    let pseudo_header = at.pseudo_header();
-    icmp::finish(it, message, Some(&pseudo_header), carried, Protocol::ICMPV6)
+    let mut body = written(kind.body_len(), |room| kind.write_body(room));
+    body.extend(options::ndp(it.list("options"))?);
+    wrap(
+        it,
+        at,
+        carried,
+        (kind.message_type(), kind.word().unwrap_or_default(), body),
+    )
+}
+
+/// Builds a message of its type, its word and what stands before what is carried.
+fn wrap(
+    it: &Arguments<'_>,
+    at: &Addresses,
+    carried: &mut Carried,
+    (number, word, mut body): (Icmpv6Type, [u8; 4], Vec<u8>),
+) -> Result<(), Problem> {
+    body.append(&mut carried.bytes);
+    let message = at.builder().icmp(number.number(), 0);
+    let mut message = message.word(word).payload(&body);
+    if let Some(sum) = it.u16("chksum")? {
+        message = message.checksum(sum);
+    }
+    let message = without_ip(message.try_build().map_err(refused(it))?, at);
+    carried.wrap(message, Protocol::ICMPV6);
+    Ok(())
 }
 
 /// RFC 4861 §4.2.
@@ -105,45 +155,42 @@ fn build_advertisement(
 ) -> Result<(), Problem> {
     const FLAGS: &[(&str, u64)] = &[("M", 0x80), ("O", 0x40), ("H", 0x20), ("P", 0x04)];
     let bits = it.read("flags", |value| flags(value, FLAGS))?.unwrap_or(0);
-    let mut rest = alloc::vec![it.u8("hlim")?.unwrap_or(64), bits.to_le_bytes()[0]];
-    rest.extend(it.u16("lifetime")?.unwrap_or(1800).to_be_bytes());
-    rest.extend(it.u32("reachable")?.unwrap_or(0).to_be_bytes());
-    rest.extend(it.u32("retrans")?.unwrap_or(0).to_be_bytes());
-    finish(&it, at, carried, 134, rest)
+    let message = RouterAdvertisement {
+        hop_limit: it.u8("hlim")?.unwrap_or(64),
+        flags: RouterFlags::from_bits(bits.to_le_bytes()[0]),
+        lifetime: it.u16("lifetime")?.unwrap_or(1800),
+        reachable_time: it.u32("reachable")?.unwrap_or(0),
+        retransmit_timer: it.u32("retrans")?.unwrap_or(0),
+        options: NdpOptions::EMPTY,
+    };
+    finish(&it, at, carried, &Icmpv6Kind::RouterAdvertisement(message))
 }
 
 /// A query; with `flags`, `qqic` or `sources` one of version 2. RFC 2710 §3, RFC 3810 §5.1.
 fn build_query(it: Arguments<'_>, at: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
-    let delay = it.u16("delay")?.unwrap_or(10_000).to_be_bytes();
-    let mut rest = alloc::vec![delay[0], delay[1], 0, 0];
-    rest.extend(group(&it)?);
-    let is_newest = ["flags", "qqic", "sources"]
-        .iter()
-        .any(|field| it.value(field).is_some());
-    if is_newest {
-        let sources = it.v6s("sources")?;
-        rest.extend([it.u8("flags")?.unwrap_or(2), it.u8("qqic")?.unwrap_or(0)]);
-        rest.extend(count(sources.len()));
-        rest.extend(sources.iter().flat_map(|source| source.octets()));
+    let sources = it.v6s("sources")?;
+    let query = Icmpv6Kind::MldQuery(MldQuery {
+        maximum_response: it.u16("delay")?.unwrap_or(10_000),
+        group: group(&it)?,
+        v2: source_query(&it, &sources)?,
+    });
+    let mut body = written(query.body_len(), |room| query.write_body(room));
+    if let Some(v2) = body.get_mut(GROUP_LEN..) {
+        override_flags(&it, v2)?;
     }
-    finish(&it, at, carried, 130, rest)
+    wrap(
+        &it,
+        at,
+        carried,
+        (query.message_type(), query.word().unwrap_or_default(), body),
+    )
 }
 
-fn build_report(
-    it: &Arguments<'_>,
-    at: &Addresses,
-    carried: &mut Carried,
-    kind: u8,
-) -> Result<(), Problem> {
-    let mut rest = alloc::vec![0; 4];
-    rest.extend(group(it)?);
-    finish(it, at, carried, kind, rest)
-}
+/// The length of the group before what version 2 adds to a query, in bytes.
+const GROUP_LEN: usize = 16;
 
-fn group(it: &Arguments<'_>) -> Result<[u8; 16], Problem> {
-    Ok(it
-        .read("group", v6)?
-        .map_or([0; 16], |group| group.octets()))
+fn group(it: &Arguments<'_>) -> Result<Ipv6Addr, Problem> {
+    Ok(it.read("group", v6)?.unwrap_or(Ipv6Addr::UNSPECIFIED))
 }
 
 /// RFC 3810 §5.2.
@@ -152,23 +199,8 @@ fn build_report_of_records(
     at: &Addresses,
     carried: &mut Carried,
 ) -> Result<(), Problem> {
-    let records = it.list("records");
-    let mut rest = alloc::vec![0; 2];
-    rest.extend(count(records.len()));
-    for value in records {
-        let (it, kind, auxiliary) = icmp::record(value)?;
-        let sources = it.v6s("sources")?;
-        rest.extend([kind, icmp::count_words(&auxiliary)]);
-        rest.extend(count(sources.len()));
-        rest.extend(it.needed("group").and_then(v6)?.octets());
-        rest.extend(sources.iter().flat_map(|source| source.octets()));
-        rest.extend(auxiliary);
-        argument::check_len(rest.len(), value.at)?;
-    }
-    finish(&it, at, carried, 143, rest)
-}
-
-/// Returns a number of things, or the greatest that the field can say.
-fn count(len: usize) -> [u8; 2] {
-    u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes()
+    let (count, body) = records(&it, v6)?;
+    let [low, high, ..] = count.to_le_bytes();
+    let word = [0, 0, high, low];
+    wrap(&it, at, carried, (Icmpv6Type::MLD2_REPORT, word, body))
 }

@@ -1,10 +1,17 @@
 //! The options of IPv4, IPv6, TCP and neighbour discovery.
 
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
-use super::argument::{self, Arguments, bytes, mac, number, v4, v6};
+use super::argument::{self, Arguments, bytes, mac, number, number_from, v4, v6};
 use super::error::{ExpressionProblem, Problem};
 use super::syntax::{Call, Value, ValueKind};
+use crate::sequence::Element;
+use crate::{
+    AccEcn, AccEcnOrder, DomainName, Ipv4Option, Ipv4OptionKind, Ipv4Route, Ipv4Timestamps,
+    Ipv6Option, NdpOption, NdpOptionKind, Pref64, PrefixFlags, PrefixInformation, RouteInformation,
+    RouterPreference, SackBlock, SackBlocks, Sequence, TcpOption, TcpOptionKind, UserTimeout,
+};
 
 /// One option: its name, its fields, and how it is written.
 struct Shape {
@@ -28,11 +35,17 @@ const RAW: &[&str] = &["kind", "data", "len"];
 const ROUTE: &[&str] = &["addresses", "pointer"];
 
 const IPV4: &[Shape] = &[
-    shape("eol", &[], |_, out| plain(out, 0)),
-    shape("nop", &[], |_, out| plain(out, 1)),
-    shape("rr", ROUTE, |it, out| write_route(it, out, 7)),
-    shape("lsrr", ROUTE, |it, out| write_route(it, out, 131)),
-    shape("ssrr", ROUTE, |it, out| write_route(it, out, 137)),
+    shape("eol", &[], |it, out| put_ipv4(it, out, &Ipv4Option::End)),
+    shape("nop", &[], |it, out| put_ipv4(it, out, &Ipv4Option::Nop)),
+    shape("rr", ROUTE, |it, out| {
+        put_ipv4(it, out, &Ipv4Option::RecordRoute(route(it)?))
+    }),
+    shape("lsrr", ROUTE, |it, out| {
+        put_ipv4(it, out, &Ipv4Option::LooseSourceRoute(route(it)?))
+    }),
+    shape("ssrr", ROUTE, |it, out| {
+        put_ipv4(it, out, &Ipv4Option::StrictSourceRoute(route(it)?))
+    }),
     shape(
         "ts",
         &["flag", "words", "pointer", "overflow"],
@@ -40,12 +53,18 @@ const IPV4: &[Shape] = &[
     ),
     shape("ra", &["value"], |it, out| {
         let value = it.u16("value")?.unwrap_or(0);
-        counted(out, 148, &value.to_be_bytes(), it)
+        put_ipv4(it, out, &Ipv4Option::RouterAlert(value))
     }),
     shape("sec", &["data"], |it, out| {
-        counted(out, 130, &it.bytes("data")?, it)
+        let (kind, data) = (Ipv4OptionKind::SECURITY.number(), it.bytes("data")?);
+        put_ipv4(it, out, &Ipv4Option::Unknown { kind, data: &data })
     }),
-    shape("opt", RAW, write_raw),
+    shape("opt", RAW, |it, out| {
+        let kind = it.needed("kind").and_then(argument::u8)?;
+        let (start, data) = (out.len(), it.bytes("data")?);
+        put_ipv4(it, out, &Ipv4Option::Unknown { kind, data: &data })?;
+        override_len(it, &mut out[start..])
+    }),
 ];
 
 const IPV4_NAMES: &[&str] = &[
@@ -53,86 +72,105 @@ const IPV4_NAMES: &[&str] = &[
 ];
 
 const IPV6: &[Shape] = &[
-    shape("pad1", &[], |_, out| plain(out, 0)),
+    shape("pad1", &[], |it, out| put_ipv6(it, out, &Ipv6Option::Pad1)),
     shape("padn", &["len"], |it, out| {
-        let len = usize::from(it.u8("len")?.unwrap_or(2)).saturating_sub(2);
-        tagged(out, 1, &alloc::vec![0; len], it)
+        let len = it.read("len", |value| number_from(value, PAD_N))?;
+        let zeros = len.unwrap_or(*PAD_N.start()) - *PAD_N.start();
+        put_ipv6(it, out, &Ipv6Option::PadN(zeros.to_le_bytes()[0]))
     }),
     shape("ra", &["value"], |it, out| {
-        tagged(out, 5, &it.u16("value")?.unwrap_or(0).to_be_bytes(), it)
+        let value = it.u16("value")?.unwrap_or(0);
+        put_ipv6(it, out, &Ipv6Option::RouterAlert(value))
     }),
     shape("jumbo", &["len"], |it, out| {
         let len = it.needed("len").and_then(argument::u32)?;
-        tagged(out, 0xc2, &len.to_be_bytes(), it)
+        put_ipv6(it, out, &Ipv6Option::JumboPayload(len))
     }),
     shape("home", &["address"], |it, out| {
         let address = it.needed("address").and_then(v6)?;
-        tagged(out, 0xc9, &address.octets(), it)
+        put_ipv6(it, out, &Ipv6Option::HomeAddress(address))
     }),
     shape("opt", RAW, |it, out| {
         let kind = it.needed("kind").and_then(argument::u8)?;
-        tagged(out, kind, &it.bytes("data")?, it)
+        let (start, data) = (out.len(), it.bytes("data")?);
+        put_ipv6(it, out, &Ipv6Option::Unknown { kind, data: &data })?;
+        override_len(it, &mut out[start..])
     }),
 ];
+
+/// The lengths that a `PadN` option can have, in bytes. RFC 8200 §4.2.
+const PAD_N: RangeInclusive<u64> = 2..=257;
 
 const IPV6_NAMES: &[&str] = &["pad1", "padn", "ra", "jumbo", "home", "opt", "hex"];
 
 const TCP: &[Shape] = &[
-    shape("eol", &[], |_, out| plain(out, 0)),
-    shape("nop", &[], |_, out| plain(out, 1)),
+    shape("eol", &[], |it, out| put_tcp(it, out, &TcpOption::End)),
+    shape("nop", &[], |it, out| put_tcp(it, out, &TcpOption::Nop)),
     shape("mss", &["mss"], |it, out| {
         let mss = it.needed("mss").and_then(argument::u16)?;
-        counted(out, 2, &mss.to_be_bytes(), it)
+        put_tcp(it, out, &TcpOption::Mss(mss))
     }),
     shape("wscale", &["shift"], |it, out| {
-        counted(out, 3, &[it.needed("shift").and_then(argument::u8)?], it)
+        let shift = it.needed("shift").and_then(argument::u8)?;
+        put_tcp(it, out, &TcpOption::WindowScale(shift))
     }),
-    shape("sackok", &[], |it, out| counted(out, 4, &[], it)),
-    shape("sack", &["edges"], |it, out| {
-        let edges: Result<Vec<u32>, Problem> = it.list("edges").iter().map(argument::u32).collect();
-        let edges: Vec<u8> = edges?.iter().flat_map(|edge| edge.to_be_bytes()).collect();
-        counted(out, 5, &edges, it)
+    shape("sackok", &[], |it, out| {
+        put_tcp(it, out, &TcpOption::SackPermitted)
     }),
+    shape("sack", &["edges"], write_sack),
     shape("ts", &["value", "echo"], |it, out| {
-        let value = it.u32("value")?.unwrap_or(0).to_be_bytes();
-        let echo = it.u32("echo")?.unwrap_or(0).to_be_bytes();
-        counted(out, 8, &[value, echo].concat(), it)
+        let value = it.u32("value")?.unwrap_or(0);
+        let echo = it.u32("echo")?.unwrap_or(0);
+        put_tcp(it, out, &TcpOption::Timestamps { value, echo })
     }),
     shape("md5", &["digest"], |it, out| {
-        counted(out, 19, &it.bytes("digest")?, it)
+        put_unknown_tcp(it, out, TcpOptionKind::MD5, &it.bytes("digest")?)
     }),
     shape("ao", &["keyid", "rnextkeyid", "mac"], |it, out| {
-        let mut data = alloc::vec![
-            it.u8("keyid")?.unwrap_or(0),
-            it.u8("rnextkeyid")?.unwrap_or(0),
-        ];
-        data.extend(it.bytes("mac")?);
-        counted(out, 29, &data, it)
+        let option = TcpOption::Authentication {
+            key_id: it.u8("keyid")?.unwrap_or(0),
+            next_key_id: it.u8("rnextkeyid")?.unwrap_or(0),
+            mac: &it.bytes("mac")?,
+        };
+        put_tcp(it, out, &option)
     }),
-    // The granularity is in the high bit: minutes if set, else seconds. RFC 5482 §3.
+    // The granularity counts minutes if it is 1, else seconds. RFC 5482 §3.
     shape("uto", &["timeout", "granularity"], |it, out| {
         let timeout = it
             .needed("timeout")
             .and_then(|value| number(value, 0x7fff))?;
-        let bit = u64::from(it.bits("granularity", 1)?.unwrap_or(0)) << 15;
-        counted(out, 28, &(timeout | bit).to_be_bytes()[6..], it)
+        let [low, high, ..] = timeout.to_le_bytes();
+        let timeout = u16::from_le_bytes([low, high]);
+        let timeout = match it.bits("granularity", 1)? {
+            Some(1) => UserTimeout::Minutes(timeout),
+            _ => UserTimeout::Seconds(timeout),
+        };
+        put_tcp(it, out, &TcpOption::UserTimeout(timeout))
     }),
     shape("tfo", &["cookie"], |it, out| {
-        counted(out, 34, &it.bytes("cookie")?, it)
+        put_tcp(it, out, &TcpOption::FastOpen(&it.bytes("cookie")?))
     }),
     shape("mptcp", &["subtype", "data"], write_mptcp),
-    shape("accecn0", ACCECN, |it, out| write_counters(it, out, 172)),
-    shape("accecn1", ACCECN, |it, out| write_counters(it, out, 174)),
+    shape("accecn0", ACCECN, |it, out| {
+        write_counters(it, out, AccEcnOrder::Ect0First)
+    }),
+    shape("accecn1", ACCECN, |it, out| {
+        write_counters(it, out, AccEcnOrder::Ect1First)
+    }),
     shape("exp", &["kind", "exid", "data"], |it, out| {
         let kind = it.u8("kind")?.unwrap_or(254);
-        let mut data = Vec::new();
-        if let Some(identifier) = it.u16("exid")? {
-            data.extend(identifier.to_be_bytes());
+        let data = &it.bytes("data")?;
+        match it.u16("exid")? {
+            Some(id) => put_tcp(it, out, &TcpOption::Experiment { kind, id, data }),
+            None => put_tcp(it, out, &TcpOption::Unknown { kind, data }),
         }
-        data.extend(it.bytes("data")?);
-        counted(out, kind, &data, it)
     }),
-    shape("opt", RAW, write_raw),
+    shape("opt", RAW, |it, out| {
+        let kind = it.needed("kind").and_then(argument::u8)?;
+        let (start, data) = (out.len(), it.bytes("data")?);
+        put_tcp(it, out, &TcpOption::Unknown { kind, data: &data })?;
+        override_len(it, &mut out[start..])
+    }),
 ];
 
 const TCP_NAMES: &[&str] = &[
@@ -144,10 +182,12 @@ const ACCECN: &[&str] = &["first", "second", "third"];
 
 const NDP: &[Shape] = &[
     shape("slla", &["address"], |it, out| {
-        in_words(out, 1, it.needed("address").and_then(mac)?, it)
+        let address = it.needed("address").and_then(mac)?;
+        put_ndp(it, out, &NdpOption::SourceLinkLayer(&address))
     }),
     shape("tlla", &["address"], |it, out| {
-        in_words(out, 2, it.needed("address").and_then(mac)?, it)
+        let address = it.needed("address").and_then(mac)?;
+        put_ndp(it, out, &NdpOption::TargetLinkLayer(&address))
     }),
     shape(
         "prefix",
@@ -155,47 +195,52 @@ const NDP: &[Shape] = &[
         write_prefix,
     ),
     shape("quoted", &["data"], |it, out| {
-        in_words(out, 4, [alloc::vec![0; 6], it.bytes("data")?].concat(), it)
+        put_ndp(it, out, &NdpOption::RedirectedHeader(&it.bytes("data")?))
     }),
     shape("mtu", &["mtu"], |it, out| {
         let mtu = it.needed("mtu").and_then(argument::u32)?;
-        in_words(out, 5, [&[0; 2][..], &mtu.to_be_bytes()].concat(), it)
+        put_ndp(it, out, &NdpOption::Mtu(mtu))
     }),
     shape("nonce", &["data"], |it, out| {
-        in_words(out, 14, it.bytes("data")?, it)
+        put_ndp(it, out, &NdpOption::Nonce(&it.bytes("data")?))
     }),
     shape(
         "route",
         &["prefix", "length", "lifetime", "preference"],
-        |it, out| {
-            let prefix = it.needed("prefix").and_then(v6)?;
-            let length = it.bits("length", 128)?.unwrap_or(64);
-            let preference = it.bits("preference", 3)?.unwrap_or(0);
-            let mut data = alloc::vec![length, preference << 3];
-            data.extend(it.u32("lifetime")?.unwrap_or(0).to_be_bytes());
-            data.extend(&prefix.octets()[..usize::from(length.div_ceil(64)) * 8]);
-            in_words(out, 24, data, it)
-        },
+        write_route_information,
     ),
     shape("rdnss", &["lifetime", "addresses"], |it, out| {
         let servers = it.v6s("addresses")?;
-        let servers = servers
-            .iter()
-            .flat_map(|address| address.octets())
-            .collect();
-        write_dns(it, out, 25, servers)
+        let option = NdpOption::RecursiveDns {
+            lifetime: it.u32("lifetime")?.unwrap_or(0),
+            servers: Sequence::new(&servers),
+        };
+        put_ndp(it, out, &option)
     }),
-    shape("dnssl", &["lifetime", "data"], |it, out| {
-        write_dns(it, out, 31, it.bytes("data")?)
+    shape("dnssl", &["lifetime", "domains"], write_search_list),
+    shape("captive", &["uri"], |it, out| {
+        put_ndp(it, out, &NdpOption::CaptivePortal(&it.bytes("uri")?))
+    }),
+    shape("pref64", &["prefix", "lifetime", "plc"], |it, out| {
+        let prefix = Pref64 {
+            prefix: it.needed("prefix").and_then(v6)?,
+            lifetime: it.u16("lifetime")?.unwrap_or(0),
+            prefix_len_code: it.bits("plc", 7)?.unwrap_or(0),
+        };
+        put_ndp(it, out, &NdpOption::Pref64(prefix))
     }),
     shape("opt", RAW, |it, out| {
         let kind = it.needed("kind").and_then(argument::u8)?;
-        in_words(out, kind, it.bytes("data")?, it)
+        let (start, data) = (out.len(), it.bytes("data")?);
+        let kind = NdpOptionKind::new(kind);
+        put_ndp(it, out, &NdpOption::Unknown { kind, data: &data })?;
+        override_len(it, &mut out[start..])
     }),
 ];
 
 const NDP_NAMES: &[&str] = &[
-    "slla", "tlla", "prefix", "quoted", "mtu", "nonce", "route", "rdnss", "dnssl", "opt", "hex",
+    "slla", "tlla", "prefix", "quoted", "mtu", "nonce", "route", "rdnss", "dnssl", "captive",
+    "pref64", "opt", "hex",
 ];
 
 /// Writes the options of IPv4.
@@ -213,22 +258,9 @@ pub(super) fn ndp(values: &[Value]) -> Result<Vec<u8>, Problem> {
     write_all(values, NDP, NDP_NAMES)
 }
 
-/// Writes the options of an extension header and padding up to 8 bytes, two of which stand before.
-///
-/// Source: RFC 8200 §4.2.
+/// Writes the options of an extension header, without the padding behind them.
 pub(super) fn ipv6(values: &[Value]) -> Result<Vec<u8>, Problem> {
-    let mut out = write_all(values, IPV6, IPV6_NAMES)?;
-    let missing = (out.len() + 2).next_multiple_of(8) - 2 - out.len();
-    match u8::try_from(missing) {
-        Ok(0) => {}
-        Ok(1) => out.push(0),
-        Ok(len) => {
-            out.extend([1, len - 2]);
-            out.resize(out.len() + missing - 2, 0);
-        }
-        Err(_) => {}
-    }
-    Ok(out)
+    write_all(values, IPV6, IPV6_NAMES)
 }
 
 fn write_all(
@@ -278,43 +310,57 @@ fn write_one(
     (shape.write)(&Arguments::new(call, shape.fields)?, out)
 }
 
-/// An option that is one byte.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "it stands where options are written that can fail"
-)]
-fn plain(out: &mut Vec<u8>, kind: u8) -> Result<(), Problem> {
-    out.push(kind);
-    Ok(())
+/// Adds an option of IPv4.
+fn put_ipv4(it: &Arguments<'_>, out: &mut Vec<u8>, option: &Ipv4Option<'_>) -> Result<(), Problem> {
+    put(it, out, option.encoded_len(), |room| option.write(room))
 }
 
-/// An option whose length counts kind and length too.
-fn counted(out: &mut Vec<u8>, kind: u8, data: &[u8], it: &Arguments<'_>) -> Result<(), Problem> {
-    let len = u8::try_from(data.len() + 2).map_err(|_| too_long(it, 253))?;
-    out.extend([kind, len]);
-    out.extend(data);
-    Ok(())
-}
-
-/// An option whose length counts its data alone.
-fn tagged(out: &mut Vec<u8>, kind: u8, data: &[u8], it: &Arguments<'_>) -> Result<(), Problem> {
-    let len = u8::try_from(data.len()).map_err(|_| too_long(it, 255))?;
-    out.extend([kind, len]);
-    out.extend(data);
-    Ok(())
-}
-
-/// An option whose length counts words of 8 bytes, which zeros fill up. RFC 4861 §4.6.
-fn in_words(
-    out: &mut Vec<u8>,
-    kind: u8,
-    mut data: Vec<u8>,
+/// Adds an option of TCP.
+pub(super) fn put_tcp(
     it: &Arguments<'_>,
+    out: &mut Vec<u8>,
+    option: &TcpOption<'_>,
 ) -> Result<(), Problem> {
-    let len = (data.len() + 2).next_multiple_of(8);
-    data.resize(len - 2, 0);
-    out.extend([kind, u8::try_from(len / 8).map_err(|_| too_long(it, 2038))?]);
-    out.extend(data);
+    put(it, out, option.encoded_len(), |room| option.write(room))
+}
+
+fn put_unknown_tcp(
+    it: &Arguments<'_>,
+    out: &mut Vec<u8>,
+    kind: TcpOptionKind,
+    data: &[u8],
+) -> Result<(), Problem> {
+    let kind = kind.number();
+    put_tcp(it, out, &TcpOption::Unknown { kind, data })
+}
+
+fn put(
+    it: &Arguments<'_>,
+    out: &mut Vec<u8>,
+    len: usize,
+    write: impl FnOnce(&mut [u8]) -> Option<usize>,
+) -> Result<(), Problem> {
+    let start = out.len();
+    out.resize(start + len, 0);
+    match write(&mut out[start..]) {
+        Some(_) => Ok(()),
+        None => Err(too_long(it, 253)),
+    }
+}
+
+/// Adds an option of an extension header.
+fn put_ipv6(it: &Arguments<'_>, out: &mut Vec<u8>, option: &Ipv6Option<'_>) -> Result<(), Problem> {
+    option.check().map_err(|_| too_long(it, 255))?;
+    option.emit(&mut |bytes| out.extend_from_slice(bytes));
+    Ok(())
+}
+
+/// Adds an option of neighbor discovery.
+fn put_ndp(it: &Arguments<'_>, out: &mut Vec<u8>, option: &NdpOption<'_>) -> Result<(), Problem> {
+    option.check().map_err(|_| too_long(it, 2038))?;
+    let start = out.len();
+    out.resize(start + option.encoded_len(), 0);
+    option.write(&mut out[start..]);
     Ok(())
 }
 
@@ -322,47 +368,76 @@ fn too_long(it: &Arguments<'_>, most: usize) -> Problem {
     Problem::new(it.at(), ExpressionProblem::TooLong { most })
 }
 
-/// An option by its number, with any length.
-fn write_raw(it: &Arguments<'_>, out: &mut Vec<u8>) -> Result<(), Problem> {
-    let kind = it.needed("kind").and_then(argument::u8)?;
-    let start = out.len();
-    counted(out, kind, &it.bytes("data")?, it)?;
-    if let (Some(len), Some(field)) = (it.u8("len")?, out.get_mut(start + 1)) {
+/// Overrides the length field of an option, where the expression does.
+fn override_len(it: &Arguments<'_>, option: &mut [u8]) -> Result<(), Problem> {
+    if let (Some(len), Some(field)) = (it.u8("len")?, option.get_mut(1)) {
         *field = len;
     }
     Ok(())
 }
 
-/// Addresses behind a pointer: as many empty ones as a number says, or those in a list.
-fn write_route(it: &Arguments<'_>, out: &mut Vec<u8>, kind: u8) -> Result<(), Problem> {
-    let mut data = alloc::vec![it.u8("pointer")?.unwrap_or(4)];
+/// Reads addresses behind a pointer: as many empty ones as a number says, or those in a list.
+fn route(it: &Arguments<'_>) -> Result<Ipv4Route, Problem> {
     let slots = match it.value("addresses") {
         Some(value) if matches!(value.kind, ValueKind::Word(_)) => number(value, 9).ok(),
         _ => None,
     };
-    match slots {
-        Some(slots) => data.resize(1 + usize::from(slots.to_le_bytes()[0]) * 4, 0),
-        None => {
-            for value in it.list("addresses") {
-                data.extend(v4(value)?.octets());
-            }
-        }
-    }
-    counted(out, kind, &data, it)
+    let route = match slots {
+        Some(slots) => Some(Ipv4Route::empty(usize::from(slots.to_le_bytes()[0]))),
+        None => Ipv4Route::new(&it.v4s("addresses")?),
+    };
+    let route =
+        route.ok_or_else(|| Problem::expected(it.place("addresses"), "at most 9 addresses"))?;
+    Ok(match it.u8("pointer")? {
+        Some(pointer) => route.with_pointer(pointer),
+        None => route,
+    })
 }
 
 /// RFC 791 §3.1: each word is an address or a time.
 fn write_ipv4_timestamps(it: &Arguments<'_>, out: &mut Vec<u8>) -> Result<(), Problem> {
-    let flag = it.bits("flag", 15)?.unwrap_or(0);
+    let words: Result<Vec<u32>, Problem> = it
+        .list("words")
+        .iter()
+        .map(|value| match v4(value) {
+            Ok(address) => Ok(address.to_bits()),
+            Err(_) => argument::u32(value),
+        })
+        .collect();
+    let (flag, pointer) = (it.bits("flag", 15)?.unwrap_or(0), it.u8("pointer")?);
     let overflow = it.bits("overflow", 15)?.unwrap_or(0);
-    let mut data = alloc::vec![it.u8("pointer")?.unwrap_or(5), overflow << 4 | flag];
-    for value in it.list("words") {
-        match v4(value) {
-            Ok(address) => data.extend(address.octets()),
-            Err(_) => data.extend(argument::u32(value)?.to_be_bytes()),
+    let words = words?;
+    if let Some(times) = Ipv4Timestamps::of_words(flag, &words) {
+        let times = times.with_overflow(overflow);
+        let times = pointer.map_or(times, |pointer| times.with_pointer(pointer));
+        return put_ipv4(it, out, &Ipv4Option::Timestamps(times));
+    }
+    // A flag that is not assigned, or more or less words than it asks for.
+    let mut data = alloc::vec![pointer.unwrap_or(5), overflow << 4 | flag];
+    data.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+    let kind = Ipv4OptionKind::TIMESTAMP.number();
+    put_ipv4(it, out, &Ipv4Option::Unknown { kind, data: &data })
+}
+
+/// Left and right edges in turn; what is no list of blocks is written as it is.
+fn write_sack(it: &Arguments<'_>, out: &mut Vec<u8>) -> Result<(), Problem> {
+    let edges: Result<Vec<u32>, Problem> = it.list("edges").iter().map(argument::u32).collect();
+    let edges = edges?;
+    let (pairs, odd) = edges.as_chunks::<2>();
+    let blocks: Vec<SackBlock> = pairs
+        .iter()
+        .map(|[left, right]| SackBlock {
+            left: *left,
+            right: *right,
+        })
+        .collect();
+    match SackBlocks::new(&blocks) {
+        Some(blocks) if odd.is_empty() => put_tcp(it, out, &TcpOption::Sack(blocks)),
+        _ => {
+            let data: Vec<u8> = edges.iter().flat_map(|edge| edge.to_be_bytes()).collect();
+            put_unknown_tcp(it, out, TcpOptionKind::SACK, &data)
         }
     }
-    counted(out, 68, &data, it)
 }
 
 /// RFC 8684 §3: the subtype is in the high half of the first byte of data.
@@ -373,48 +448,86 @@ fn write_mptcp(it: &Arguments<'_>, out: &mut Vec<u8>) -> Result<(), Problem> {
         Some(first) => *first = subtype.to_le_bytes()[0] << 4 | *first & 0x0f,
         None => data.push(subtype.to_le_bytes()[0] << 4),
     }
-    counted(out, 30, &data, it)
+    put_unknown_tcp(it, out, TcpOptionKind::MULTIPATH, &data)
 }
 
 /// RFC 9768 §3.2.3: up to three counters of 24 bits.
-fn write_counters(it: &Arguments<'_>, out: &mut Vec<u8>, kind: u8) -> Result<(), Problem> {
-    let mut data = Vec::new();
+fn write_counters(
+    it: &Arguments<'_>,
+    out: &mut Vec<u8>,
+    order: AccEcnOrder,
+) -> Result<(), Problem> {
+    let mut counters = Vec::with_capacity(ACCECN.len());
     for field in ACCECN {
         if let Some(count) = it.read(field, |value| number(value, 0xff_ffff))? {
-            data.extend(&count.to_be_bytes()[5..]);
+            let [a, b, c, ..] = count.to_le_bytes();
+            counters.push(u32::from_le_bytes([a, b, c, 0]));
         }
     }
-    counted(out, kind, &data, it)
+    match AccEcn::new(order, &counters) {
+        Some(counters) => put_tcp(it, out, &TcpOption::AccEcn(counters)),
+        None => Err(too_long(it, 9)),
+    }
 }
 
 /// RFC 4861 §4.6.2.
 fn write_prefix(it: &Arguments<'_>, out: &mut Vec<u8>) -> Result<(), Problem> {
-    const FLAGS: &[(&str, u64)] = &[("L", 0x80), ("A", 0x40), ("R", 0x20)];
+    const FLAGS: &[(&str, u64)] = &[("L", 0x80), ("A", 0x40), ("R", 0x20), ("P", 0x10)];
     let flags = it
         .read("flags", |value| argument::flags(value, FLAGS))?
         .unwrap_or(0xc0);
-    let mut data = alloc::vec![
-        it.bits("length", 128)?.unwrap_or(64),
-        flags.to_le_bytes()[0],
-    ];
-    data.extend(it.u32("valid")?.unwrap_or(u32::MAX).to_be_bytes());
-    data.extend(it.u32("preferred")?.unwrap_or(u32::MAX).to_be_bytes());
-    data.extend([0; 4]);
-    data.extend(it.needed("prefix").and_then(v6)?.octets());
-    in_words(out, 3, data, it)
+    let prefix = PrefixInformation {
+        prefix_len: it.bits("length", 128)?.unwrap_or(64),
+        flags: PrefixFlags::from_bits(flags.to_le_bytes()[0]),
+        valid_lifetime: it.u32("valid")?.unwrap_or(u32::MAX),
+        preferred_lifetime: it.u32("preferred")?.unwrap_or(u32::MAX),
+        prefix: it.needed("prefix").and_then(v6)?,
+    };
+    put_ndp(it, out, &NdpOption::Prefix(prefix))
 }
 
-/// RFC 8106 §5: a lifetime in seconds, then servers or names.
-fn write_dns(
-    it: &Arguments<'_>,
-    out: &mut Vec<u8>,
-    kind: u8,
-    content: Vec<u8>,
-) -> Result<(), Problem> {
-    let mut data = alloc::vec![0; 2];
-    data.extend(it.u32("lifetime")?.unwrap_or(0).to_be_bytes());
-    data.extend(content);
-    in_words(out, kind, data, it)
+/// RFC 4191 §2.3.
+fn write_route_information(it: &Arguments<'_>, out: &mut Vec<u8>) -> Result<(), Problem> {
+    let prefix_len = it.bits("length", 128)?.unwrap_or(64);
+    let route = RouteInformation {
+        prefix_len,
+        preference: RouterPreference::from_bits(it.bits("preference", 3)?.unwrap_or(0)),
+        lifetime: it.u32("lifetime")?.unwrap_or(0),
+        prefix: it.needed("prefix").and_then(v6)?,
+        prefix_octets: RouteInformation::octets_for(prefix_len),
+    };
+    put_ndp(it, out, &NdpOption::Route(route))
+}
+
+/// RFC 8106 §5.2: names in a list, or bytes as they are on the wire.
+fn write_search_list(it: &Arguments<'_>, out: &mut Vec<u8>) -> Result<(), Problem> {
+    let lifetime = it.u32("lifetime")?.unwrap_or(0);
+    let Some(Value {
+        kind: ValueKind::List(values),
+        ..
+    }) = it.value("domains")
+    else {
+        let data = [&[0; 2][..], &lifetime.to_be_bytes(), &it.bytes("domains")?].concat();
+        let kind = NdpOptionKind::DNS_SEARCH_LIST;
+        return put_ndp(it, out, &NdpOption::Unknown { kind, data: &data });
+    };
+    let names: Result<Vec<DomainName<'_>>, Problem> = values.iter().map(domain).collect();
+    let names = names?;
+    let option = NdpOption::DnsSearchList {
+        lifetime,
+        domains: Sequence::new(&names),
+    };
+    put_ndp(it, out, &option)
+}
+
+fn domain(value: &Value) -> Result<DomainName<'_>, Problem> {
+    match &value.kind {
+        ValueKind::Text(bytes) => core::str::from_utf8(bytes).ok(),
+        ValueKind::Word(word) => Some(word.as_str()),
+        _ => None,
+    }
+    .map(DomainName::new)
+    .ok_or_else(|| Problem::expected(value.at, "a domain, such as example.org"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,33 @@
 
 use crate::registry::registry;
 
+/// Defines what a code means and is called, for the types that have codes of their own.
+///
+/// A type with a time or nothing in the place of the code means itself: `any`, or code 0.
+macro_rules! codes {
+    ($type:ident { $($constant:ident => $code:ident,)* } any { $($any:ident,)* }) => {
+        /// Returns what a code means under a type, `None` for codes this crate has no name for.
+        pub(crate) const fn meaning(message_type: $type, code: u8) -> Option<&'static str> {
+            match message_type {
+                $( $type::$constant => $code::new(code).meaning(), )*
+                $( $type::$any => message_type.meaning(), )*
+                _ if code == 0 => message_type.meaning(),
+                _ => None,
+            }
+        }
+
+        /// Returns the name of a code under a type.
+        pub(crate) const fn code_name(message_type: $type, code: u8) -> Option<&'static str> {
+            match message_type {
+                $( $type::$constant => $code::new(code).name(), )*
+                _ => None,
+            }
+        }
+    };
+}
+
+pub(crate) use codes;
+
 registry! {
     /// What ran out, under either version.
     ///

@@ -3,18 +3,18 @@
 use core::net::IpAddr;
 
 use super::interface::{InterfaceInformation, address_octets_len, address_of, trimmed};
-use crate::BuildError;
 use crate::checksum;
 use crate::error::{Expected, Field, Layer, ParseError, short_header};
 use crate::registry::registry;
 use crate::sequence::{Element, Sequence, cut, too_short};
+use crate::{BuildError, Lenient};
 
 /// The length of the header of an extension structure, in bytes.
 pub(crate) const EXTENSION_HEADER_LEN: usize = 4;
 /// The length of the header of an object, in bytes.
 const OBJECT_HEADER_LEN: usize = 4;
 /// The version of extension structures.
-const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 2;
 
 registry! {
     /// The class of an object in an ICMP extension.
@@ -92,11 +92,15 @@ impl<'a> IcmpExtensions<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
         let Some((header, objects)) = bytes.split_first_chunk::<EXTENSION_HEADER_LEN>() else {
             let available = bytes.len();
-            return Err(short_header(Layer::Icmpv4, EXTENSION_HEADER_LEN, available));
+            return Err(short_header(
+                Layer::IcmpExtension,
+                EXTENSION_HEADER_LEN,
+                available,
+            ));
         };
         if header[0] >> 4 != VERSION {
             return Err(ParseError::Invalid {
-                layer: Layer::Icmpv4,
+                layer: Layer::IcmpExtension,
                 field: Field::Version,
                 offset: 0,
                 found: usize::from(header[0] >> 4),
@@ -108,6 +112,24 @@ impl<'a> IcmpExtensions<'a> {
             Some(error) => Err(error.shifted(EXTENSION_HEADER_LEN)),
             None => Ok(Self { bytes, objects }),
         }
+    }
+
+    /// Reads what there is of a structure: see [`Lenient`].
+    ///
+    /// The version is not looked at; objects are there up to the first that cannot be read.
+    ///
+    /// # Errors
+    /// [`ParseError`] if the header is cut off.
+    pub fn parse_lenient(bytes: &'a [u8]) -> Result<Lenient<Self>, ParseError> {
+        let error = match Self::parse(bytes) {
+            Ok(extensions) => return Ok(Lenient::whole(extensions)),
+            Err(error) => error,
+        };
+        let Some(objects) = bytes.get(EXTENSION_HEADER_LEN..) else {
+            return Err(error);
+        };
+        let objects = Sequence::from_bytes(objects);
+        Ok(Lenient::stopped(Self { bytes, objects }, error))
     }
 
     /// Returns the whole structure.
@@ -150,6 +172,11 @@ pub(crate) fn write_structure(objects: &Sequence<'_, IcmpObject<'_>>, room: &mut
     };
     *header = [VERSION << 4, 0, 0, 0];
     objects.write(rest);
+    seal_structure(room);
+}
+
+/// Writes the checksum of a structure, in which that field is zero.
+pub(crate) fn seal_structure(room: &mut [u8]) {
     // Zero would say that there is none. RFC 4884 §7.
     let sum = match checksum::checksum(room) {
         0 => 0xffff,
@@ -241,7 +268,7 @@ impl<'a> IcmpObject<'a> {
 
 impl<'a> Element<'a> for IcmpObject<'a> {
     fn read(bytes: &'a [u8]) -> Result<(Self, usize), ParseError> {
-        let (layer, field) = (Layer::Icmpv4, Field::ExtensionObject);
+        let (layer, field) = (Layer::IcmpExtension, Field::ExtensionObject);
         let Some([a, b, class, kind]) = bytes.first_chunk::<OBJECT_HEADER_LEN>() else {
             return Err(cut(layer, field, OBJECT_HEADER_LEN, bytes.len()));
         };
@@ -262,7 +289,11 @@ impl<'a> Element<'a> for IcmpObject<'a> {
     }
 
     fn check(&self) -> Result<(), BuildError> {
-        BuildError::check_len(Layer::Icmpv4, self.encoded_len(), usize::from(u16::MAX))
+        BuildError::check_len(
+            Layer::IcmpExtension,
+            self.encoded_len(),
+            usize::from(u16::MAX),
+        )
     }
 
     fn write(&self, room: &mut [u8]) {
@@ -278,7 +309,12 @@ impl<'a> Element<'a> for IcmpObject<'a> {
 impl Element<'_> for MplsLabel {
     fn read(bytes: &[u8]) -> Result<(Self, usize), ParseError> {
         let Some(word) = bytes.first_chunk::<4>() else {
-            return Err(cut(Layer::Icmpv4, Field::ExtensionObject, 4, bytes.len()));
+            return Err(cut(
+                Layer::IcmpExtension,
+                Field::ExtensionObject,
+                4,
+                bytes.len(),
+            ));
         };
         let label = Self {
             label: u32::from_be_bytes(*word) >> 12,

@@ -28,6 +28,19 @@ pub enum InterfaceRole {
     NextHop = 3,
 }
 
+impl InterfaceRole {
+    /// Reads two bits.
+    #[must_use]
+    pub const fn from_bits(bits: u8) -> Self {
+        match bits & 0b11 {
+            0 => Self::Incoming,
+            1 => Self::SubInterface,
+            2 => Self::Outgoing,
+            _ => Self::NextHop,
+        }
+    }
+}
+
 /// What a router says of an interface that a packet met.
 ///
 /// Source: RFC 5837 §4.
@@ -49,12 +62,7 @@ impl<'a> InterfaceInformation<'a> {
     /// Reads the parts that `kind` says are there; `None` if one is cut off or malformed.
     pub(super) fn read(kind: u8, data: &'a [u8]) -> Option<Self> {
         let mut information = Self {
-            role: match kind >> 6 {
-                0 => InterfaceRole::Incoming,
-                1 => InterfaceRole::SubInterface,
-                2 => InterfaceRole::Outgoing,
-                _ => InterfaceRole::NextHop,
-            },
+            role: InterfaceRole::from_bits(kind >> 6),
             ..Self::default()
         };
         let mut rest = data;

@@ -1,6 +1,6 @@
 //! What the control messages of IPv4 and IPv6 have in common.
 
-mod codes;
+pub(crate) mod codes;
 mod extension;
 mod interface;
 
@@ -10,8 +10,64 @@ pub use codes::{ExtendedEchoCode, NeighborState, TimeExceededCode};
 pub use extension::{IcmpExtensions, IcmpObject, IcmpObjectClass, MplsLabel};
 pub use interface::{InterfaceInformation, InterfaceRole};
 
+#[cfg(feature = "text")]
+pub(crate) use extension::{EXTENSION_HEADER_LEN, VERSION as EXTENSION_VERSION, seal_structure};
 pub(crate) use extension::{structure_len, write_structure};
 pub(crate) use interface::trimmed;
+
+/// Defines what the views of messages of both versions have in common, in the module of each: they
+/// keep `bytes`, and a `header` that starts with type, code and checksum.
+macro_rules! message_accessors {
+    ($type:ident) => {
+        /// Returns the whole message.
+        #[must_use]
+        #[inline]
+        pub const fn as_bytes(&self) -> &'a [u8] {
+            self.bytes
+        }
+
+        /// Returns the type.
+        #[must_use]
+        #[inline]
+        pub const fn message_type(&self) -> $type {
+            $type::new(self.header[0])
+        }
+
+        /// Returns the code, whose meaning depends on the type.
+        #[must_use]
+        #[inline]
+        pub const fn code(&self) -> u8 {
+            self.header[1]
+        }
+
+        /// Returns the name of the code under the type, `None` where this crate has no name for it.
+        #[must_use]
+        pub const fn code_name(&self) -> Option<&'static str> {
+            codes::code_name(self.message_type(), self.code())
+        }
+
+        /// Returns what type and code mean together, as a sentence; `None` for an unassigned pair.
+        #[must_use]
+        pub const fn meaning(&self) -> Option<&'static str> {
+            codes::meaning(self.message_type(), self.code())
+        }
+
+        /// Returns the checksum as it stands in the header.
+        #[must_use]
+        #[inline]
+        pub const fn checksum(&self) -> u16 {
+            u16::from_be_bytes([self.header[2], self.header[3]])
+        }
+
+        /// Returns the packet that an error message quotes, as far as it can be read.
+        #[must_use]
+        pub fn quoted_packet(&self) -> Option<QuotedPacket<'a>> {
+            QuotedPacket::parse(self.kind().quoted()?).ok()
+        }
+    };
+}
+
+pub(crate) use message_accessors;
 
 /// The least length of a quote before extensions, in bytes. RFC 4884 §5.
 pub(crate) const MIN_QUOTE_LEN: usize = 128;

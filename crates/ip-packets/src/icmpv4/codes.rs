@@ -1,5 +1,6 @@
 //! The types of ICMP messages for IPv4, and the codes that each of them has.
 
+use crate::icmp::codes::codes;
 use crate::icmp::{ExtendedEchoCode, TimeExceededCode};
 use crate::registry::registry;
 
@@ -180,31 +181,14 @@ registry! {
     }
 }
 
-/// Returns what a code means under a type, `None` for codes this crate has no name for.
-pub(crate) const fn meaning(message_type: Icmpv4Type, code: u8) -> Option<&'static str> {
-    match message_type {
-        Icmpv4Type::DESTINATION_UNREACHABLE => Icmpv4Unreachable::new(code).meaning(),
-        Icmpv4Type::REDIRECT => Icmpv4RedirectCode::new(code).meaning(),
-        Icmpv4Type::ROUTER_ADVERTISEMENT => Icmpv4RouterCode::new(code).meaning(),
-        Icmpv4Type::TIME_EXCEEDED => TimeExceededCode::new(code).meaning(),
-        Icmpv4Type::PARAMETER_PROBLEM => Icmpv4ParameterCode::new(code).meaning(),
-        Icmpv4Type::PHOTURIS => Icmpv4PhoturisCode::new(code).meaning(),
-        Icmpv4Type::EXTENDED_ECHO_REPLY => ExtendedEchoCode::new(code).meaning(),
-        _ if code == 0 => message_type.meaning(),
-        _ => None,
-    }
-}
-
-/// Returns the name of a code under a type.
-pub(crate) const fn code_name(message_type: Icmpv4Type, code: u8) -> Option<&'static str> {
-    match message_type {
-        Icmpv4Type::DESTINATION_UNREACHABLE => Icmpv4Unreachable::new(code).name(),
-        Icmpv4Type::REDIRECT => Icmpv4RedirectCode::new(code).name(),
-        Icmpv4Type::ROUTER_ADVERTISEMENT => Icmpv4RouterCode::new(code).name(),
-        Icmpv4Type::TIME_EXCEEDED => TimeExceededCode::new(code).name(),
-        Icmpv4Type::PARAMETER_PROBLEM => Icmpv4ParameterCode::new(code).name(),
-        Icmpv4Type::PHOTURIS => Icmpv4PhoturisCode::new(code).name(),
-        Icmpv4Type::EXTENDED_ECHO_REPLY => ExtendedEchoCode::new(code).name(),
-        _ => None,
-    }
+codes! {
+    Icmpv4Type {
+        DESTINATION_UNREACHABLE => Icmpv4Unreachable,
+        REDIRECT => Icmpv4RedirectCode,
+        ROUTER_ADVERTISEMENT => Icmpv4RouterCode,
+        TIME_EXCEEDED => TimeExceededCode,
+        PARAMETER_PROBLEM => Icmpv4ParameterCode,
+        PHOTURIS => Icmpv4PhoturisCode,
+        EXTENDED_ECHO_REPLY => ExtendedEchoCode,
+    } any { }
 }

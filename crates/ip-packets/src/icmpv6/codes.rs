@@ -1,5 +1,6 @@
 //! The types of ICMPv6 messages, and the codes that each of them has.
 
+use crate::icmp::codes::codes;
 use crate::icmp::{ExtendedEchoCode, TimeExceededCode};
 use crate::registry::registry;
 
@@ -199,31 +200,14 @@ registry! {
     }
 }
 
-/// Returns what a code means under a type, `None` for codes this crate has no name for.
-pub(crate) const fn meaning(message_type: Icmpv6Type, code: u8) -> Option<&'static str> {
-    match message_type {
-        Icmpv6Type::DESTINATION_UNREACHABLE => Icmpv6Unreachable::new(code).meaning(),
-        Icmpv6Type::TIME_EXCEEDED => TimeExceededCode::new(code).meaning(),
-        Icmpv6Type::PARAMETER_PROBLEM => Icmpv6ParameterCode::new(code).meaning(),
-        Icmpv6Type::ROUTER_RENUMBERING => Icmpv6RenumberingCode::new(code).meaning(),
-        Icmpv6Type::NODE_INFORMATION_QUERY => Icmpv6NodeQueryCode::new(code).meaning(),
-        Icmpv6Type::NODE_INFORMATION_RESPONSE => Icmpv6NodeResponseCode::new(code).meaning(),
-        Icmpv6Type::EXTENDED_ECHO_REPLY => ExtendedEchoCode::new(code).meaning(),
-        _ if code == 0 => message_type.meaning(),
-        _ => None,
-    }
-}
-
-/// Returns the name of a code under a type.
-pub(crate) const fn code_name(message_type: Icmpv6Type, code: u8) -> Option<&'static str> {
-    match message_type {
-        Icmpv6Type::DESTINATION_UNREACHABLE => Icmpv6Unreachable::new(code).name(),
-        Icmpv6Type::TIME_EXCEEDED => TimeExceededCode::new(code).name(),
-        Icmpv6Type::PARAMETER_PROBLEM => Icmpv6ParameterCode::new(code).name(),
-        Icmpv6Type::ROUTER_RENUMBERING => Icmpv6RenumberingCode::new(code).name(),
-        Icmpv6Type::NODE_INFORMATION_QUERY => Icmpv6NodeQueryCode::new(code).name(),
-        Icmpv6Type::NODE_INFORMATION_RESPONSE => Icmpv6NodeResponseCode::new(code).name(),
-        Icmpv6Type::EXTENDED_ECHO_REPLY => ExtendedEchoCode::new(code).name(),
-        _ => None,
-    }
+codes! {
+    Icmpv6Type {
+        DESTINATION_UNREACHABLE => Icmpv6Unreachable,
+        TIME_EXCEEDED => TimeExceededCode,
+        PARAMETER_PROBLEM => Icmpv6ParameterCode,
+        ROUTER_RENUMBERING => Icmpv6RenumberingCode,
+        NODE_INFORMATION_QUERY => Icmpv6NodeQueryCode,
+        NODE_INFORMATION_RESPONSE => Icmpv6NodeResponseCode,
+        EXTENDED_ECHO_REPLY => ExtendedEchoCode,
+    } any { MULTICAST_ROUTER_ADVERTISEMENT, }
 }

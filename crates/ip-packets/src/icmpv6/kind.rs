@@ -84,6 +84,19 @@ pub enum Icmpv6Kind<'a> {
         /// One record for each group; their count is written modulo 65536.
         records: GroupRecords<'a>,
     },
+    /// A multicast router says that it is there. RFC 4286 §3.
+    MulticastRouterAdvertisement {
+        /// The time between two of these, in seconds.
+        interval: u8,
+        /// The time between queries, in seconds; 0 says nothing.
+        query_interval: u16,
+        /// How many messages may get lost; 0 says nothing.
+        robustness: u16,
+    },
+    /// Somebody asks for multicast routers. RFC 4286 §4.
+    MulticastRouterSolicitation,
+    /// A multicast router ceases. RFC 4286 §5.
+    MulticastRouterTermination,
     /// Somebody asks for the state of an interface. RFC 8335.
     ExtendedEchoRequest(ExtendedEchoRequest<'a>),
     /// The state of an interface. RFC 8335.
@@ -94,7 +107,7 @@ pub enum Icmpv6Kind<'a> {
         message_type: Icmpv6Type,
         /// The code.
         code: u8,
-        /// What follows type, code and checksum; written with zeros where it is less than 4 bytes.
+        /// What follows type, code and checksum.
         body: &'a [u8],
     },
 }
@@ -110,6 +123,7 @@ const fn least_len(message_type: Icmpv6Type) -> usize {
         | Icmpv6Type::ECHO_REPLY
         | Icmpv6Type::ROUTER_SOLICITATION
         | Icmpv6Type::MLD2_REPORT
+        | Icmpv6Type::MULTICAST_ROUTER_ADVERTISEMENT
         | Icmpv6Type::EXTENDED_ECHO_REQUEST
         | Icmpv6Type::EXTENDED_ECHO_REPLY => 4,
         Icmpv6Type::ROUTER_ADVERTISEMENT => 12,
@@ -157,7 +171,15 @@ impl<'a> Icmpv6Kind<'a> {
             body,
         };
         let Some((word, rest)) = body.split_first_chunk::<4>() else {
-            return other;
+            return match message_type {
+                Icmpv6Type::MULTICAST_ROUTER_SOLICITATION if body.is_empty() => {
+                    Self::MulticastRouterSolicitation
+                }
+                Icmpv6Type::MULTICAST_ROUTER_TERMINATION if body.is_empty() => {
+                    Self::MulticastRouterTermination
+                }
+                _ => other,
+            };
         };
         match message_type {
             Icmpv6Type::ECHO_REQUEST => Self::EchoRequest(Echo::new(*word, rest)),
@@ -184,6 +206,13 @@ impl<'a> Icmpv6Kind<'a> {
             }
             Icmpv6Type::EXTENDED_ECHO_REPLY => {
                 Self::ExtendedEchoReply(ExtendedEchoReply::new(code, *word))
+            }
+            Icmpv6Type::MULTICAST_ROUTER_ADVERTISEMENT if rest.is_empty() => {
+                Self::MulticastRouterAdvertisement {
+                    interval: code,
+                    query_interval: u16::from_be_bytes([word[0], word[1]]),
+                    robustness: u16::from_be_bytes([word[2], word[3]]),
+                }
             }
             _ => Self::read_link(message_type, *word, rest, body).unwrap_or(other),
         }
@@ -290,6 +319,9 @@ impl<'a> Icmpv6Kind<'a> {
             Self::MldReport { .. } => Icmpv6Type::MLD_REPORT,
             Self::MldDone { .. } => Icmpv6Type::MLD_DONE,
             Self::Mld2Report { .. } => Icmpv6Type::MLD2_REPORT,
+            Self::MulticastRouterAdvertisement { .. } => Icmpv6Type::MULTICAST_ROUTER_ADVERTISEMENT,
+            Self::MulticastRouterSolicitation => Icmpv6Type::MULTICAST_ROUTER_SOLICITATION,
+            Self::MulticastRouterTermination => Icmpv6Type::MULTICAST_ROUTER_TERMINATION,
             Self::ExtendedEchoRequest(_) => Icmpv6Type::EXTENDED_ECHO_REQUEST,
             Self::ExtendedEchoReply(_) => Icmpv6Type::EXTENDED_ECHO_REPLY,
             Self::Other { message_type, .. } => *message_type,
@@ -303,15 +335,16 @@ impl<'a> Icmpv6Kind<'a> {
             Self::DestinationUnreachable { code, .. } => code.number(),
             Self::TimeExceeded { code, .. } => code.number(),
             Self::ParameterProblem { code, .. } => code.number(),
+            Self::MulticastRouterAdvertisement { interval, .. } => *interval,
             Self::ExtendedEchoReply(reply) => reply.code.number(),
             Self::Other { code, .. } => *code,
             _ => 0,
         }
     }
 
-    /// Returns the four bytes after the checksum.
-    pub(crate) fn word(&self) -> [u8; 4] {
-        match self {
+    /// Returns the four bytes after the checksum, where there are any.
+    pub(crate) fn word(&self) -> Option<[u8; 4]> {
+        Some(match self {
             Self::EchoRequest(echo) | Self::EchoReply(echo) => echo.word(),
             Self::PacketTooBig { mtu, .. } => mtu.to_be_bytes(),
             Self::ParameterProblem { pointer, .. } => pointer.to_be_bytes(),
@@ -327,14 +360,22 @@ impl<'a> Icmpv6Kind<'a> {
             }
             Self::ExtendedEchoRequest(request) => request.word(),
             Self::ExtendedEchoReply(reply) => reply.word(),
-            Self::Other { body, .. } => {
-                let mut word = [0; 4];
-                for (to, from) in word.iter_mut().zip(*body) {
-                    *to = *from;
-                }
-                word
-            }
+            Self::MulticastRouterAdvertisement {
+                query_interval,
+                robustness,
+                ..
+            } => two_words(*query_interval, *robustness),
+            Self::MulticastRouterSolicitation | Self::MulticastRouterTermination => return None,
+            Self::Other { body, .. } => *body.first_chunk()?,
             _ => [0; 4],
+        })
+    }
+
+    /// Returns what stands behind the word of another type, or behind the checksum if it has no word.
+    fn other_body(&self) -> &'a [u8] {
+        match self {
+            Self::Other { body, .. } => body.get(4..).unwrap_or(body),
+            other => other.quoted().unwrap_or_default(),
         }
     }
 
@@ -351,8 +392,7 @@ impl<'a> Icmpv6Kind<'a> {
             Self::MldReport { .. } | Self::MldDone { .. } => 16,
             Self::Mld2Report { records } => records.encoded_len(),
             Self::ExtendedEchoRequest(request) => structure_len(&request.objects),
-            Self::Other { body, .. } => body.len().saturating_sub(4),
-            other => other.quoted().map_or(0, <[u8]>::len),
+            other => other.other_body().len(),
         }
     }
 
@@ -404,10 +444,7 @@ impl<'a> Icmpv6Kind<'a> {
             }
             Self::Mld2Report { records } => records.write(room),
             Self::ExtendedEchoRequest(request) => write_structure(&request.objects, room),
-            Self::Other { body, .. } => {
-                room.copy_from_slice(body.get(4..).unwrap_or_default());
-            }
-            other => room.copy_from_slice(other.quoted().unwrap_or_default()),
+            other => room.copy_from_slice(other.other_body()),
         }
     }
 }

@@ -7,7 +7,7 @@ mod ndp;
 
 use crate::checksum::PseudoHeader;
 use crate::error::{Layer, ParseError, short_header};
-use crate::icmp::extensions_behind;
+use crate::icmp::{extensions_behind, message_accessors};
 use crate::{IcmpExtensions, Lenient, Protocol, QuotedPacket};
 
 pub use codes::{
@@ -78,45 +78,7 @@ impl<'a> Icmpv6Message<'a> {
         }
     }
 
-    /// Returns the whole message.
-    #[must_use]
-    #[inline]
-    pub const fn as_bytes(&self) -> &'a [u8] {
-        self.bytes
-    }
-
-    /// Returns the type.
-    #[must_use]
-    #[inline]
-    pub const fn message_type(&self) -> Icmpv6Type {
-        Icmpv6Type::new(self.header[0])
-    }
-
-    /// Returns the code, whose meaning depends on the type.
-    #[must_use]
-    #[inline]
-    pub const fn code(&self) -> u8 {
-        self.header[1]
-    }
-
-    /// Returns the name of the code under the type, `None` where this crate has no name for it.
-    #[must_use]
-    pub const fn code_name(&self) -> Option<&'static str> {
-        codes::code_name(self.message_type(), self.code())
-    }
-
-    /// Returns what type and code mean together, as a sentence; `None` for an unassigned pair.
-    #[must_use]
-    pub const fn meaning(&self) -> Option<&'static str> {
-        codes::meaning(self.message_type(), self.code())
-    }
-
-    /// Returns the checksum as it stands in the header.
-    #[must_use]
-    #[inline]
-    pub const fn checksum(&self) -> u16 {
-        u16::from_be_bytes([self.header[2], self.header[3]])
-    }
+    message_accessors!(Icmpv6Type);
 
     /// Says whether the checksum is right.
     #[must_use]
@@ -138,12 +100,6 @@ impl<'a> Icmpv6Message<'a> {
     #[inline]
     pub fn kind(&self) -> Icmpv6Kind<'a> {
         Icmpv6Kind::read(self.message_type(), self.code(), self.body)
-    }
-
-    /// Returns the packet that an error message quotes, as far as it can be read.
-    #[must_use]
-    pub fn quoted_packet(&self) -> Option<QuotedPacket<'a>> {
-        QuotedPacket::parse(self.kind().quoted()?).ok()
     }
 
     /// Returns the extensions behind the quote of an error, or those that an extended echo request
@@ -169,6 +125,6 @@ impl<'a> Icmpv6Message<'a> {
             }
             _ => Ok(None),
         };
-        found.map_err(|error| error.shifted(HEADER_LEN + WORD_LEN))
+        found.map_err(|error| error.within(Layer::Icmpv6, HEADER_LEN + WORD_LEN))
     }
 }

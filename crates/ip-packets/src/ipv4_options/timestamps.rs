@@ -21,6 +21,15 @@ pub enum Ipv4TimestampsKind {
 }
 
 impl Ipv4TimestampsKind {
+    const fn of_flag(flag: u8) -> Option<Self> {
+        match flag {
+            0 => Some(Self::Times),
+            1 => Some(Self::WithAddresses),
+            3 => Some(Self::Prespecified),
+            _ => None,
+        }
+    }
+
     const fn flag(self) -> u8 {
         match self {
             Self::Times => 0,
@@ -88,6 +97,43 @@ impl Ipv4Timestamps {
         Some(made)
     }
 
+    /// Takes entries as they are; `None` for more than fit, or where addresses are missing or too
+    /// many for the kind.
+    #[must_use]
+    pub fn new(kind: Ipv4TimestampsKind, entries: &[Ipv4Timestamp]) -> Option<Self> {
+        let has_addresses = kind != Ipv4TimestampsKind::Times;
+        let mut made = Self::empty(kind, 0);
+        for entry in entries {
+            if entry.address.is_some() != has_addresses {
+                return None;
+            }
+            for word in entry
+                .address
+                .map(Ipv4Addr::to_bits)
+                .iter()
+                .chain([&entry.time])
+            {
+                *made.words.get_mut(made.len)? = *word;
+                made.len += 1;
+            }
+        }
+        Some(made)
+    }
+
+    /// Takes words as they are on the wire; `None` if the flag is not assigned or they are not
+    /// whole entries.
+    #[cfg(feature = "text")]
+    pub(crate) fn of_words(flag: u8, words: &[u32]) -> Option<Self> {
+        let kind = Ipv4TimestampsKind::of_flag(flag)?;
+        let mut made = Self::empty(kind, 0);
+        made.words.get_mut(..words.len())?.copy_from_slice(words);
+        made.len = words.len();
+        words
+            .len()
+            .is_multiple_of(kind.entry_words())
+            .then_some(made)
+    }
+
     /// Sets the pointer: where the next entry stands, the first of all at 5.
     #[must_use]
     pub const fn with_pointer(mut self, pointer: u8) -> Self {
@@ -143,12 +189,7 @@ impl Ipv4Timestamps {
         let (chunks, []) = rest.as_chunks::<4>() else {
             return None;
         };
-        let kind = match overflow_and_flag & 0x0f {
-            0 => Ipv4TimestampsKind::Times,
-            1 => Ipv4TimestampsKind::WithAddresses,
-            3 => Ipv4TimestampsKind::Prespecified,
-            _ => return None,
-        };
+        let kind = Ipv4TimestampsKind::of_flag(overflow_and_flag & 0x0f)?;
         let mut words = [0; MAX_WORDS];
         for (word, octets) in words.get_mut(..chunks.len())?.iter_mut().zip(chunks) {
             *word = u32::from_be_bytes(*octets);

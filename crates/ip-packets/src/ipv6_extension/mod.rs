@@ -106,10 +106,10 @@ impl Ipv6Extension<'_> {
         match self {
             Self::HopByHop(options) | Self::Destination(options) => {
                 options.check()?;
-                BuildError::check_len(Layer::Ipv6, self.encoded_len(), HEADER_LEN_MAX)
+                BuildError::check_len(Layer::Ipv6Extension, self.encoded_len(), HEADER_LEN_MAX)
             }
             Self::Routing(_) => {
-                BuildError::check_len(Layer::Ipv6, self.encoded_len(), HEADER_LEN_MAX)
+                BuildError::check_len(Layer::Ipv6Extension, self.encoded_len(), HEADER_LEN_MAX)
             }
             Self::Fragment(fragment) => fragment.check(),
             Self::Authentication(header) => header.check(),

@@ -121,12 +121,12 @@ impl<'a> Ipv6Option<'a> {
         }
     }
 
-    fn check(&self) -> Result<(), BuildError> {
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
         let data_len = self.encoded_len().saturating_sub(2);
-        BuildError::check_len(Layer::Ipv6, data_len, usize::from(u8::MAX))
+        BuildError::check_len(Layer::Ipv6Extension, data_len, usize::from(u8::MAX))
     }
 
-    fn emit(&self, put: &mut dyn FnMut(&[u8])) {
+    pub(crate) fn emit(&self, put: &mut dyn FnMut(&[u8])) {
         const ZEROS: [u8; 255] = [0; 255];
         let [len, ..] = self.encoded_len().wrapping_sub(2).to_le_bytes();
         if *self == Self::Pad1 {
@@ -176,6 +176,19 @@ impl<'a> Ipv6Options<'a> {
             form: self.0,
             at: 0,
         }
+    }
+
+    /// Returns the first home address of a mobile node among the options.
+    ///
+    /// Source: RFC 6275 §6.3.
+    #[must_use]
+    pub fn home_address(&self) -> Option<Ipv6Addr> {
+        self.iter()
+            .map_while(Result::ok)
+            .find_map(|option| match option {
+                Ipv6Option::HomeAddress(address) => Some(address),
+                _ => None,
+            })
     }
 
     pub(super) fn check(&self) -> Result<(), BuildError> {
@@ -268,12 +281,12 @@ impl<'a> Iterator for Ipv6OptionsIter<'a> {
     }
 }
 
-/// Offsets count from the start of the header, two bytes before its options.
+/// Offsets count from the start of the extension header, two bytes before its options.
 #[cold]
 fn cut_off(at: usize, needed: usize, available: usize) -> ParseError {
     let offset = 2 + at;
     ParseError::Truncated {
-        layer: Layer::Ipv6,
+        layer: Layer::Ipv6Extension,
         field: Field::Option,
         offset,
         needed: offset + needed,

@@ -3,8 +3,9 @@
 use core::fmt;
 
 use super::DEPTH_MAX;
-use super::tree::{Named, line, packet, payload, title};
-use crate::{GrePacket, IgmpMessage, SctpPacket};
+use super::tree::{Bytes, Named, line, packet, payload, sum, title};
+use crate::checksum::PseudoHeader;
+use crate::{GrePacket, IgmpKind, IgmpMessage, SctpPacket, UdpLiteDatagram};
 
 /// Says of a checksum whether it is right.
 const fn verdict(is_valid: bool) -> &'static str {
@@ -26,7 +27,27 @@ pub(super) fn igmp(
         "checksum",
         format_args!("{sum:#06x} ({is_right})"),
     )?;
-    payload(f, message.as_bytes().get(4..).unwrap_or_default(), depth)
+    let kind = message.kind();
+    super::message::igmp(f, &kind, depth)?;
+    match kind {
+        IgmpKind::Other { rest, .. } => payload(f, rest, depth),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn udp_lite(
+    f: &mut fmt::Formatter<'_>,
+    datagram: &UdpLiteDatagram<'_>,
+    pseudo_header: Option<&PseudoHeader>,
+    depth: usize,
+) -> fmt::Result {
+    title(f, depth, "UDP-Lite")?;
+    line(f, depth, "source port", datagram.source_port())?;
+    line(f, depth, "destination port", datagram.destination_port())?;
+    line(f, depth, "checksum coverage", datagram.coverage())?;
+    let is_valid = pseudo_header.map(|it| datagram.checksum_is_valid(it));
+    sum(f, depth, datagram.checksum(), is_valid)?;
+    payload(f, datagram.payload(), depth)
 }
 
 pub(super) fn gre(f: &mut fmt::Formatter<'_>, gre: &GrePacket<'_>, depth: usize) -> fmt::Result {
@@ -37,12 +58,9 @@ pub(super) fn gre(f: &mut fmt::Formatter<'_>, gre: &GrePacket<'_>, depth: usize)
         "flags and version",
         format_args!("{:#06x}", gre.flags()),
     )?;
-    line(
-        f,
-        depth,
-        "protocol",
-        format_args!("{:#06x}", gre.protocol().0),
-    )?;
+    let protocol = gre.protocol();
+    let protocol = format_args!("{:#06x} ({protocol})", protocol.0);
+    line(f, depth, "protocol", protocol)?;
     if let Some(sum) = gre.checksum() {
         let is_right = verdict(gre.checksum_is_valid());
         line(
@@ -82,8 +100,16 @@ pub(super) fn sctp(f: &mut fmt::Formatter<'_>, sctp: &SctpPacket<'_>, depth: usi
         "checksum",
         format_args!("{sum:#010x} ({is_right})"),
     )?;
-    for chunk in sctp.chunks().iter() {
-        line(f, depth, "chunk", Named(chunk.chunk_type))?;
+    for chunk in sctp.chunks() {
+        let (kind, flags, value) = (Named(chunk.chunk_type), chunk.flags, chunk.value);
+        let chunk = format_args!("{kind}, flags {flags:#04x}, value {}", Bytes(value));
+        line(f, depth, "chunk", chunk)?;
     }
-    payload(f, sctp.payload(), depth)
+    match sctp.chunks().stopped() {
+        Some(error) => {
+            line(f, depth, "chunk", error)?;
+            payload(f, sctp.payload(), depth)
+        }
+        None => Ok(()),
+    }
 }

@@ -29,6 +29,10 @@ pub(super) fn packet(
             let ports = (it.source_port(), it.destination_port());
             write!(f, "{source}.{} > {destination}.{}: ", ports.0, ports.1)?;
         }
+        Transport::UdpLite(it) => {
+            let ports = (it.source_port(), it.destination_port());
+            write!(f, "{source}.{} > {destination}.{}: ", ports.0, ports.1)?;
+        }
         Transport::Sctp(it) => {
             let ports = (it.source_port(), it.destination_port());
             write!(f, "{source}.{} > {destination}.{}: ", ports.0, ports.1)?;
@@ -48,6 +52,9 @@ pub(super) fn alone(f: &mut fmt::Formatter<'_>, upper: &Transport<'_>) -> fmt::R
     match upper {
         Transport::Tcp(it) => write!(f, "{} > {}: ", it.source_port(), it.destination_port())?,
         Transport::Udp(it) => write!(f, "{} > {}: ", it.source_port(), it.destination_port())?,
+        Transport::UdpLite(it) => {
+            write!(f, "{} > {}: ", it.source_port(), it.destination_port())?;
+        }
         Transport::Sctp(it) => write!(f, "{} > {}: ", it.source_port(), it.destination_port())?,
         _ => {}
     }
@@ -65,6 +72,11 @@ fn rest(f: &mut fmt::Formatter<'_>, upper: &Transport<'_>) -> fmt::Result {
         Transport::Igmp(message) => igmp(f, message),
         Transport::Gre(packet) => gre(f, packet, DEPTH_MAX),
         Transport::Sctp(packet) => sctp(f, packet),
+        Transport::Authenticated(packet) => {
+            let (spi, sequence) = (packet.header.spi, packet.header.sequence);
+            write!(f, "AH(spi={spi:#010x},seq={sequence:#x}): ")?;
+            other(f, packet.protocol, packet.payload, DEPTH_MAX)
+        }
         Transport::Encapsulated(packet) => {
             let (spi, sequence) = (packet.spi, packet.sequence);
             write!(
@@ -121,7 +133,7 @@ fn igmp(f: &mut fmt::Formatter<'_>, message: &IgmpMessage<'_>) -> fmt::Result {
                 records.iter().count()
             )?;
         }
-        IgmpKind::Other { message_type, .. } => write!(f, "igmp-{}", message_type.number())?,
+        other => write!(f, "igmp-{}", other.message_type().number())?,
     }
     write!(f, ", length {}", message.as_bytes().len())
 }

@@ -4,6 +4,8 @@ mod hexdump;
 mod icmp;
 mod layers;
 mod line;
+mod message;
+mod options;
 mod tcp;
 mod tree;
 
@@ -13,7 +15,7 @@ pub use hexdump::Hexdump;
 
 use crate::{
     GrePacket, Icmpv4Message, Icmpv6Message, IgmpMessage, IpPacket, Ipv4Packet, Ipv6Packet,
-    SctpPacket, TcpSegment, Transport, UdpDatagram,
+    SctpPacket, TcpSegment, Transport, UdpDatagram, UdpLiteDatagram,
 };
 
 /// One line in the manner of `tcpdump -nn -S`; with `{:#}` every layer and field on a line of its own.
@@ -70,6 +72,7 @@ macro_rules! show_upper {
 show_upper! {
     TcpSegment => Tcp,
     UdpDatagram => Udp,
+    UdpLiteDatagram => UdpLite,
     Icmpv4Message => Icmpv4,
     Icmpv6Message => Icmpv6,
     IgmpMessage => Igmp,

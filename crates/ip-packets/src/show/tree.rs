@@ -2,11 +2,12 @@
 
 use core::fmt;
 
-use super::{DEPTH_MAX, hexdump, layers, tcp};
+use super::{DEPTH_MAX, hexdump, layers, message, options, tcp};
 use crate::checksum::PseudoHeader;
+use crate::sequence::{Element, Sequence};
 use crate::{
-    Icmpv4Message, Icmpv6Message, IpPacket, Ipv4Packet, Ipv6Packet, Protocol, TcpSegment,
-    Transport, UdpDatagram,
+    ExtensionHeader, Icmpv4Kind, Icmpv4Message, Icmpv6Kind, Icmpv6Message, IpPacket, Ipv4Packet,
+    Ipv6Extension, Ipv6Options, Ipv6Packet, Protocol, TcpSegment, Transport, UdpDatagram,
 };
 
 /// Spaces by which the lines of an inner packet are moved.
@@ -46,7 +47,12 @@ pub(super) fn line(
 }
 
 /// Starts a line with a checksum and whether it is right.
-fn sum(f: &mut fmt::Formatter<'_>, depth: usize, sum: u16, is_valid: Option<bool>) -> fmt::Result {
+pub(super) fn sum(
+    f: &mut fmt::Formatter<'_>,
+    depth: usize,
+    sum: u16,
+    is_valid: Option<bool>,
+) -> fmt::Result {
     let verdict = match is_valid {
         Some(true) => " (right)",
         Some(false) => " (wrong)",
@@ -59,10 +65,22 @@ fn header_v4(f: &mut fmt::Formatter<'_>, packet: &Ipv4Packet<'_>, depth: usize) 
     title(f, depth, "IPv4")?;
     line(f, depth, "source", packet.source())?;
     line(f, depth, "destination", packet.destination())?;
-    line(f, depth, "header length", packet.header_len())?;
+    let bytes = packet.as_bytes();
+    let header_len = usize::from(bytes.first().map_or(0, |octet| octet & 0x0f)) * 4;
+    line(
+        f,
+        depth,
+        "header length",
+        Stated(header_len, packet.header_len()),
+    )?;
     line(f, depth, "dscp", packet.dscp())?;
     line(f, depth, "ecn", packet.ecn().bits())?;
-    line(f, depth, "total length", packet.as_bytes().len())?;
+    line(
+        f,
+        depth,
+        "total length",
+        Stated(word(bytes, 2), bytes.len()),
+    )?;
     line(
         f,
         depth,
@@ -87,14 +105,35 @@ fn header_v4(f: &mut fmt::Formatter<'_>, packet: &Ipv4Packet<'_>, depth: usize) 
         packet.checksum(),
         Some(packet.checksum_is_valid()),
     )?;
-    let options = packet
-        .as_bytes()
-        .get(20..packet.header_len())
-        .unwrap_or_default();
-    if !options.is_empty() {
-        line(f, depth, "options", Bytes(options))?;
+    for option in packet.options() {
+        match option {
+            Ok(option) => line(f, depth, "option", options::V4(option))?,
+            Err(error) => line(f, depth, "option", error)?,
+        }
     }
-    Ok(())
+    match packet.options().padding() {
+        [] => Ok(()),
+        padding => line(f, depth, "end of options", Bytes(padding)),
+    }
+}
+
+/// Reads a length field of 16 bits.
+fn word(bytes: &[u8], at: usize) -> usize {
+    let word = bytes.get(at..).and_then(<[u8]>::first_chunk);
+    usize::from(word.map_or(0, |word| u16::from_be_bytes(*word)))
+}
+
+/// A length as its field has it, and what is there of it where that is something else.
+struct Stated(usize, usize);
+
+impl fmt::Display for Stated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(stated, there) = self;
+        match stated == there {
+            true => write!(f, "{stated}"),
+            false => write!(f, "{stated} ({there} there)"),
+        }
+    }
 }
 
 fn header_v6(f: &mut fmt::Formatter<'_>, packet: &Ipv6Packet<'_>, depth: usize) -> fmt::Result {
@@ -109,12 +148,9 @@ fn header_v6(f: &mut fmt::Formatter<'_>, packet: &Ipv6Packet<'_>, depth: usize) 
         "flow label",
         format_args!("{:#07x}", packet.flow_label()),
     )?;
-    line(
-        f,
-        depth,
-        "payload length",
-        packet.as_bytes().len().saturating_sub(40),
-    )?;
+    let bytes = packet.as_bytes();
+    let payload_len = Stated(word(bytes, 4), bytes.len().saturating_sub(40));
+    line(f, depth, "payload length", payload_len)?;
     line(f, depth, "next header", Named(packet.next_header()))?;
     line(f, depth, "hop limit", packet.hop_limit())?;
     for header in packet.extension_headers() {
@@ -128,22 +164,45 @@ fn header_v6(f: &mut fmt::Formatter<'_>, packet: &Ipv6Packet<'_>, depth: usize) 
             .map_or(Protocol::NO_NEXT_HEADER, Protocol::new);
         line(f, depth, "next header", Named(next))?;
         line(f, depth, "length", header.bytes.len())?;
-        if let (Protocol::FRAGMENT, Some(fragment)) = (header.protocol, packet.fragment()) {
+        extension(f, &header, depth)?;
+    }
+    Ok(())
+}
+
+fn extension(
+    f: &mut fmt::Formatter<'_>,
+    header: &ExtensionHeader<'_>,
+    depth: usize,
+) -> fmt::Result {
+    match header.content() {
+        Ipv6Extension::HopByHop(them) | Ipv6Extension::Destination(them) => {
+            ipv6_options(f, &them, depth)
+        }
+        Ipv6Extension::Routing(routing) => {
+            line(f, depth, "type", Named(routing.kind()))?;
+            line(f, depth, "segments left", routing.segments_left())?;
+            line(f, depth, "route", options::Routing(routing))
+        }
+        Ipv6Extension::Fragment(fragment) => {
             line(f, depth, "offset", fragment.offset)?;
             line(f, depth, "more", fragment.more)?;
-            line(
-                f,
-                depth,
-                "identification",
-                format_args!("{:#010x}", fragment.identification),
-            )?;
-        } else {
-            line(
-                f,
-                depth,
-                "content",
-                Bytes(header.bytes.get(2..).unwrap_or_default()),
-            )?;
+            let identification = format_args!("{:#010x}", fragment.identification);
+            line(f, depth, "identification", identification)
+        }
+        Ipv6Extension::Authentication(it) => {
+            line(f, depth, "spi", format_args!("{:#010x}", it.spi))?;
+            line(f, depth, "sequence number", it.sequence)?;
+            line(f, depth, "icv", Bytes(it.icv))
+        }
+        Ipv6Extension::Other { rest, .. } => line(f, depth, "content", Bytes(rest)),
+    }
+}
+
+fn ipv6_options(f: &mut fmt::Formatter<'_>, them: &Ipv6Options<'_>, depth: usize) -> fmt::Result {
+    for option in them.iter() {
+        match option {
+            Ok(option) => line(f, depth, "option", options::V6(option))?,
+            Err(error) => line(f, depth, "option", error)?,
         }
     }
     Ok(())
@@ -159,12 +218,21 @@ pub(super) fn upper(
     match upper {
         Transport::Tcp(segment) => show_tcp(f, segment, pseudo_header, depth),
         Transport::Udp(datagram) => show_udp(f, datagram, pseudo_header, depth),
-        Transport::UdpLite(it) => show_other(f, Protocol::UDP_LITE, it.as_bytes(), depth),
+        Transport::UdpLite(it) => layers::udp_lite(f, it, pseudo_header, depth),
         Transport::Icmpv4(message) => show_icmpv4(f, message, depth),
         Transport::Icmpv6(message) => show_icmpv6(f, message, pseudo_header, depth),
         Transport::Igmp(message) => layers::igmp(f, message, depth),
         Transport::Gre(packet) => layers::gre(f, packet, depth),
         Transport::Sctp(packet) => layers::sctp(f, packet, depth),
+        Transport::Authenticated(packet) => {
+            title(f, depth, "AH")?;
+            line(f, depth, "next header", Named(packet.protocol))?;
+            line(f, depth, "spi", format_args!("{:#010x}", packet.header.spi))?;
+            line(f, depth, "sequence number", packet.header.sequence)?;
+            line(f, depth, "icv", Bytes(packet.header.icv))?;
+            f.write_str("\n")?;
+            show_other(f, packet.protocol, packet.payload, depth)
+        }
         Transport::Encapsulated(packet) => {
             title(f, depth, "ESP")?;
             line(f, depth, "spi", format_args!("{:#010x}", packet.spi))?;
@@ -205,7 +273,9 @@ fn show_tcp(
     line(f, depth, "destination port", segment.destination_port())?;
     line(f, depth, "sequence number", segment.seq())?;
     line(f, depth, "acknowledgment number", segment.ack())?;
-    line(f, depth, "header length", segment.header_len())?;
+    let offset = segment.as_bytes().get(12).map_or(0, |octet| octet >> 4);
+    let stated = Stated(usize::from(offset) * 4, segment.header_len());
+    line(f, depth, "header length", stated)?;
     line(f, depth, "reserved", segment.reserved())?;
     line(f, depth, "flags", segment.flags())?;
     line(f, depth, "window", segment.window())?;
@@ -221,6 +291,10 @@ fn show_tcp(
             Err(error) => line(f, depth, "option", error)?,
         }
     }
+    let padding = segment.options().padding();
+    if !padding.is_empty() {
+        line(f, depth, "end of options", Bytes(padding))?;
+    }
     payload(f, segment.payload(), depth)
 }
 
@@ -233,7 +307,8 @@ fn show_udp(
     title(f, depth, "UDP")?;
     line(f, depth, "source port", datagram.source_port())?;
     line(f, depth, "destination port", datagram.destination_port())?;
-    line(f, depth, "length", datagram.as_bytes().len())?;
+    let bytes = datagram.as_bytes();
+    line(f, depth, "length", Stated(word(bytes, 4), bytes.len()))?;
     let is_valid = pseudo_header.map(|it| datagram.checksum_is_valid(it));
     sum(f, depth, datagram.checksum(), is_valid)?;
     payload(f, datagram.payload(), depth)
@@ -253,9 +328,17 @@ fn show_icmpv4(
         message.checksum(),
         Some(message.checksum_is_valid()),
     )?;
-    super::icmp::fields_v4(f, message, |f, name, value| line(f, depth, name, value))?;
-    let is_error = message.quoted_packet().is_some();
-    body(f, message.as_bytes().get(8..), is_error, depth)
+    let kind = message.kind();
+    message::icmpv4(f, &kind, depth)?;
+    message::extensions(f, message.extensions(), depth)?;
+    match kind {
+        Icmpv4Kind::EchoRequest(it) | Icmpv4Kind::EchoReply(it) => payload(f, it.payload, depth),
+        Icmpv4Kind::Other { word, body, .. } => {
+            line(f, depth, "word", Bytes(&word))?;
+            payload(f, body, depth)
+        }
+        other => other.quoted().map_or(Ok(()), |it| quote(f, it, depth)),
+    }
 }
 
 fn show_icmpv6(
@@ -269,21 +352,19 @@ fn show_icmpv6(
     line(f, depth, "code", Coded(message.code(), message.code_name()))?;
     let is_valid = pseudo_header.map(|it| message.checksum_is_valid(it));
     sum(f, depth, message.checksum(), is_valid)?;
-    super::icmp::fields_v6(f, message, |f, name, value| line(f, depth, name, value))?;
-    let is_error = message.quoted_packet().is_some();
-    body(f, message.as_bytes().get(8..), is_error, depth)
+    let kind = message.kind();
+    message::icmpv6(f, &kind, depth)?;
+    message::extensions(f, message.extensions(), depth)?;
+    match kind {
+        Icmpv6Kind::EchoRequest(it) | Icmpv6Kind::EchoReply(it) => payload(f, it.payload, depth),
+        Icmpv6Kind::Other { body, .. } => payload(f, body, depth),
+        other => other.quoted().map_or(Ok(()), |it| quote(f, it, depth)),
+    }
 }
 
-/// Shows the body of a message: the packet it quotes, as far as that goes, or bytes.
-fn body(
-    f: &mut fmt::Formatter<'_>,
-    bytes: Option<&[u8]>,
-    is_error: bool,
-    depth: usize,
-) -> fmt::Result {
-    let bytes = bytes.unwrap_or_default();
-    if is_error
-        && depth < DEPTH_MAX
+/// Shows the packet that a message quotes, as far as that goes, or bytes.
+fn quote(f: &mut fmt::Formatter<'_>, bytes: &[u8], depth: usize) -> fmt::Result {
+    if depth < DEPTH_MAX
         && let Ok(quoted) = IpPacket::parse_lenient(bytes)
     {
         f.write_str("\n")?;
@@ -303,11 +384,27 @@ pub(super) fn payload(f: &mut fmt::Formatter<'_>, bytes: &[u8], depth: usize) ->
 }
 
 /// Bytes in hexadecimal, on one line.
-struct Bytes<'a>(&'a [u8]);
+pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Bytes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Elements with spaces between; a dash if there are none.
+pub(super) struct Listed<'a, T>(pub(super) Sequence<'a, T>);
+
+impl<'a, T: Element<'a> + fmt::Display> fmt::Display for Listed<'a, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("-");
+        }
+        for (index, element) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { " " };
+            write!(f, "{separator}{element}")?;
+        }
+        Ok(())
     }
 }
 

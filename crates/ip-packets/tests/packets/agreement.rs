@@ -3,8 +3,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use wirecraft_ip_packets::{
-    Defaults, Expression, IcmpObject, IcmpObjectClass, IpPacket, MplsLabel, Sequence, Transport,
-    v4, v6,
+    AuthenticationHeader, Defaults, Expression, IcmpObject, IcmpObjectClass, Icmpv6Kind, IgmpKind,
+    IpPacket, IpPacketMut, Ipv6Extension, Ipv6Option, Ipv6Options, MplsLabel, Protocol,
+    RoutingHeader, RplRoute, Sequence, Transport, v4, v6,
 };
 
 const SOURCE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -77,4 +78,107 @@ fn an_extension_checksum_of_zero_is_written_as_ones() {
     let text = built(r#"ip()/icmp(type=11)/"quoted"/ext([object(9,0,hex(d6f70000))])"#);
     assert_eq!(text, builder.extensions(&objects).build());
     assert_eq!(text[20 + 8 + 128 + 2..][..2], [0xff, 0xff]);
+}
+
+#[test]
+fn routing_headers_are_laid_out_by_their_type() {
+    let (first, last) = (Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 7), DESTINATION_V6);
+    let octets = [first.octets(), last.octets()];
+    let ip = v6(SOURCE_V6, DESTINATION_V6);
+    let cases = [
+        (
+            "type=0,addresses=[fd00::7,fd00::2]",
+            RoutingHeader::Source {
+                segments_left: 2,
+                addresses: &octets,
+            },
+        ),
+        (
+            "type=2,addresses=[fd00::7]",
+            RoutingHeader::Home {
+                segments_left: 1,
+                address: first,
+            },
+        ),
+        (
+            "type=3,addresses=[fd00::7,fd00::2]",
+            RoutingHeader::Rpl(RplRoute::whole(2, &octets)),
+        ),
+        (
+            "type=srh,addresses=[fd00::7,fd00::2]",
+            RoutingHeader::Segments {
+                segments_left: 1,
+                last_entry: 1,
+                flags: 0,
+                tag: 0,
+                segments: &octets,
+                tlvs: &[],
+            },
+        ),
+    ];
+    for (text, header) in cases {
+        let extensions = [Ipv6Extension::Routing(header)];
+        let builder = ip.extensions(&extensions).udp(53, 53).build();
+        assert_eq!(
+            built(&format!("ip6()/routing({text})/udp()")),
+            builder,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn checksums_cover_the_home_address_of_the_sender() {
+    let home = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 5);
+    let options = [Ipv6Option::HomeAddress(home)];
+    let extensions = [Ipv6Extension::Destination(Ipv6Options::new(&options))];
+    let packet = v6(SOURCE_V6, DESTINATION_V6)
+        .extensions(&extensions)
+        .udp(53, 53);
+    let bytes = packet.build();
+    assert_eq!(built("ip6()/dstopts([home(fd00::5)])/udp()"), bytes);
+    let view = IpPacket::parse(&bytes).unwrap();
+    assert!(view.udp().unwrap().checksum_is_valid(&view.pseudo_header()));
+    let plain = v6(home, DESTINATION_V6).udp(53, 53).build();
+    assert_eq!(bytes[bytes.len() - 8..], plain[plain.len() - 8..]);
+    let mut moved = bytes.clone();
+    let mut rewritten = IpPacketMut::parse(&mut moved).unwrap();
+    rewritten.set_source_address(DESTINATION_V6.into()).unwrap();
+    assert_eq!(moved[bytes.len() - 8..], bytes[bytes.len() - 8..]);
+}
+
+#[test]
+fn an_authentication_header_stands_over_either_version() {
+    let header = AuthenticationHeader {
+        spi: 1,
+        sequence: 2,
+        icv: &[0; 12],
+    };
+    let udp = v4(SOURCE, DESTINATION).udp(53, 53).build();
+    let builder = v4(SOURCE, DESTINATION).ah(header);
+    let builder = builder.next_header(Protocol::UDP).payload(&udp[20..]);
+    let bytes = built("ip()/ah(spi=1,seq=2)/udp()");
+    assert_eq!(bytes, builder.build());
+    let packet = IpPacket::parse(&bytes).unwrap();
+    let Ok(Transport::Authenticated(read)) = packet.transport() else {
+        panic!("not authenticated");
+    };
+    assert_eq!((read.header, read.protocol), (header, Protocol::UDP));
+    assert_eq!(read.payload, &udp[20..]);
+    let whole = v4(SOURCE, DESTINATION)
+        .ah(header)
+        .nest(v4(SOURCE, DESTINATION).udp(1, 2));
+    assert_eq!(whole.build()[20], Protocol::IPV4.number());
+}
+
+#[test]
+fn messages_about_multicast_routers_end_behind_the_checksum() {
+    let bytes = built("ip()/igmp(type=0x31)");
+    let builder = v4(SOURCE, DESTINATION).igmp(IgmpKind::RouterSolicitation);
+    assert_eq!((bytes.len(), &bytes), (24, &builder.build()));
+    let bytes = built("ip6()/icmp6(type=153)");
+    let builder = v6(SOURCE_V6, DESTINATION_V6).icmpv6(Icmpv6Kind::MulticastRouterTermination);
+    assert_eq!((bytes.len(), &bytes), (44, &builder.build()));
+    let raw = v6(SOURCE_V6, DESTINATION_V6).icmp(153, 0).without_word();
+    assert_eq!(raw.build(), bytes);
 }

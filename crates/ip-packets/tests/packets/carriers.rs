@@ -107,8 +107,7 @@ fn unknown_types_of_igmp_are_kept_raw() {
     let kind = IgmpKind::Other {
         message_type: IgmpType::DVMRP,
         code: 2,
-        word: [1, 2, 3, 4],
-        body: &[5, 6],
+        rest: &[1, 2, 3, 4, 5, 6],
     };
     assert_eq!(igmp(kind), [0x13, 2, 0, 0, 1, 2, 3, 4, 5, 6]);
 }
@@ -214,7 +213,10 @@ fn numbers_of_what_gre_carries_parse_by_name() {
     assert_eq!("ipv6".parse(), Ok(EtherType::IPV6));
     assert_eq!("0x88be".parse(), Ok(EtherType::ERSPAN));
     assert_eq!("2048".parse(), Ok(EtherType::IPV4));
-    assert_eq!("0x10000".parse::<EtherType>(), Err(UnknownName));
+    assert_eq!(
+        "0x10000".parse::<EtherType>(),
+        Err(UnknownName { most: 65_535 })
+    );
     assert_eq!(EtherType(0x1234).to_string(), "0x1234");
     assert_eq!(EtherType::PPP.to_string(), "PPP");
 }

@@ -409,7 +409,7 @@ fn the_high_bits_of_an_option_say_what_to_do_about_it() {
 #[test]
 fn an_option_cut_off_says_where_in_its_header() {
     let error = ParseError::Truncated {
-        layer: Layer::Ipv6,
+        layer: Layer::Ipv6Extension,
         field: Field::Option,
         offset: 3,
         needed: 10,

@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 use wirecraft_ip_packets::{
-    Expected, Field, IpPacket, Ipv4Packet, Ipv6Packet, Layer, Lenient, ParseError, Protocol,
-    TcpSegment, Transport, UdpDatagram, v4, v6,
+    AuthenticationHeader, Expected, Field, IcmpExtensions, Icmpv6Message, IpPacket, Ipv4Packet,
+    Ipv6Extension, Ipv6Packet, Layer, Lenient, ParseError, Protocol, TcpSegment, Transport,
+    UdpDatagram, v4, v6,
 };
 
 use crate::strategies::{damaged, spec};
@@ -206,4 +207,69 @@ fn another_version_is_read_by_whoever_asks_for_it() {
 
 fn transport(bytes: &[u8]) -> Lenient<Transport<'_>> {
     IpPacket::parse(bytes).unwrap().transport_lenient()
+}
+
+#[test]
+fn a_check_value_that_is_cut_off_keeps_what_is_there() {
+    let header = AuthenticationHeader {
+        spi: 1,
+        sequence: 2,
+        icv: &[7; 12],
+    };
+    let bytes = v4(SOURCE, DESTINATION).ah(header).build();
+    let cut = AuthenticationHeader::parse_lenient(&bytes[20..40]).unwrap();
+    assert_eq!((cut.read.spi, cut.read.icv), (1, &[7; 8][..]));
+    let error = AuthenticationHeader::parse(&bytes[20..40]);
+    assert_eq!(cut.strict(), error);
+    assert_eq!(
+        error.map_err(|error| error.layer()),
+        Err(Layer::Authentication)
+    );
+}
+
+#[test]
+fn extensions_of_another_version_and_cut_ones_are_read_as_far_as_it_goes() {
+    let mut bytes = vec![0x10, 0, 0, 0, 0, 8, 1, 1, 0, 1, 1, 9, 0, 8, 1];
+    let read = IcmpExtensions::parse_lenient(&bytes).unwrap();
+    assert_eq!(read.read.objects().iter().count(), 1);
+    assert_eq!(
+        read.stopped.map(|error| error.field()),
+        Some(Field::Version)
+    );
+    bytes[0] = 0x20;
+    let read = IcmpExtensions::parse_lenient(&bytes).unwrap();
+    let error = read.stopped.unwrap();
+    assert_eq!((error.layer(), error.offset()), (Layer::IcmpExtension, 12));
+}
+
+#[test]
+fn errors_in_extensions_name_the_message_they_are_in() {
+    let quoted = [0x60; 128];
+    let mut bytes = v6(SOURCE_V6, DESTINATION_V6)
+        .icmp(3, 0)
+        .word([16, 0, 0, 0])
+        .payload(&quoted)
+        .build();
+    bytes.extend([0x20, 0, 0, 0, 0, 3, 1, 1]);
+    let message = Icmpv6Message::parse(&bytes[40..]).unwrap();
+    let error = message.extensions().unwrap_err();
+    assert_eq!(
+        (error.layer(), error.offset()),
+        (Layer::Icmpv6, 8 + 128 + 4)
+    );
+}
+
+#[test]
+fn errors_in_options_count_from_their_extension_header() {
+    let bytes = v6(SOURCE_V6, DESTINATION_V6)
+        .extension_headers(Protocol::HOP_BY_HOP_OPTIONS, &[17, 0, 5, 9, 0, 0, 0, 0])
+        .udp(1, 2)
+        .build();
+    let packet = Ipv6Packet::parse(&bytes).unwrap();
+    let header = packet.extension_headers().next().unwrap();
+    let Ipv6Extension::HopByHop(options) = header.content() else {
+        panic!("no options")
+    };
+    let error = options.iter().next().unwrap().unwrap_err();
+    assert_eq!((error.layer(), error.offset()), (Layer::Ipv6Extension, 2));
 }

@@ -56,7 +56,7 @@ fn data_of_an_ipv6_option_is_at_most_255_bytes() {
         ]
     };
     assert_eq!(with(255), [None; 2]);
-    assert_eq!(with(256), [too_long(Layer::Ipv6, 256, 255); 2]);
+    assert_eq!(with(256), [too_long(Layer::Ipv6Extension, 256, 255); 2]);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn an_ipv6_extension_header_is_at_most_2048_bytes() {
         refused(Ipv6Extension::HopByHop(Ipv6Options::new(&pads)))
     };
     assert_eq!(options(1023), None);
-    assert_eq!(options(1024), too_long(Layer::Ipv6, 2056, 2048));
+    assert_eq!(options(1024), too_long(Layer::Ipv6Extension, 2056, 2048));
     let routing = |len: usize| {
         let data = vec![7; len];
         refused(Ipv6Extension::Routing(RoutingHeader::Unknown {
@@ -76,7 +76,7 @@ fn an_ipv6_extension_header_is_at_most_2048_bytes() {
         }))
     };
     assert_eq!(routing(2044), None);
-    assert_eq!(routing(2045), too_long(Layer::Ipv6, 2056, 2048));
+    assert_eq!(routing(2045), too_long(Layer::Ipv6Extension, 2056, 2048));
 }
 
 #[test]
@@ -89,7 +89,10 @@ fn a_fragment_offset_is_at_most_13_bits_of_8_bytes() {
         }))
     };
     assert_eq!(with(65_528), None);
-    assert_eq!(with(65_536), too_great(Layer::Ipv6, 65_536, 65_528));
+    assert_eq!(
+        with(65_536),
+        too_great(Layer::Ipv6Extension, 65_536, 65_528)
+    );
 }
 
 #[test]
@@ -139,7 +142,7 @@ fn an_object_of_an_icmp_extension_is_at_most_65535_bytes() {
         message.try_build().err()
     };
     assert_eq!(with(65_531), None);
-    assert_eq!(with(65_532), too_long(Layer::Icmpv4, 65_536, 65_535));
+    assert_eq!(with(65_532), too_long(Layer::IcmpExtension, 65_536, 65_535));
 }
 
 #[test]
@@ -280,7 +283,10 @@ fn an_error_that_quotes_what_cannot_be_written_cannot_be_either() {
     let error = six()
         .icmp_time_exceeded(&[])
         .quote(lost.bare(Protocol::UDP));
-    assert_eq!(error.try_build().err(), too_long(Layer::Ipv6, 256, 255));
+    assert_eq!(
+        error.try_build().err(),
+        too_long(Layer::Ipv6Extension, 256, 255)
+    );
     assert_eq!(error.build().len(), error.len());
     let whole = six().icmp_time_exceeded(&[]).quote(six().udp(1, 2));
     assert_eq!(whole.try_build().err(), None);

@@ -131,6 +131,7 @@ fn ndp_options() -> Vec<NdpOption<'static>> {
             preference: RouterPreference::Low,
             lifetime: 600,
             prefix: PREFIX,
+            prefix_octets: 8,
         }),
         NdpOption::RecursiveDns {
             lifetime: 1200,
@@ -223,6 +224,13 @@ fn icmpv6() -> Vec<Vec<u8>> {
         Icmpv6Kind::Mld2Report {
             records: Sequence::new(&records),
         },
+        Icmpv6Kind::MulticastRouterAdvertisement {
+            interval: 20,
+            query_interval: 125,
+            robustness: 2,
+        },
+        Icmpv6Kind::MulticastRouterSolicitation,
+        Icmpv6Kind::MulticastRouterTermination,
         Icmpv6Kind::ExtendedEchoRequest(REQUEST),
         Icmpv6Kind::ExtendedEchoReply(REPLY),
     ];
@@ -268,6 +276,13 @@ fn others() -> Vec<Vec<u8>> {
         IgmpKind::V3Report {
             records: Sequence::new(&records),
         },
+        IgmpKind::RouterAdvertisement {
+            interval: 20,
+            query_interval: 125,
+            robustness: 2,
+        },
+        IgmpKind::RouterSolicitation,
+        IgmpKind::RouterTermination,
     ];
     let chunk = |chunk_type, value| SctpChunk {
         chunk_type,
@@ -354,7 +369,9 @@ fn what_is_built_of_a_message_that_was_read_is_the_same_bytes() {
                 .ttl(ip.ttl())
                 .igmp(message.kind())
                 .build(),
-            (IpPacket::V6(ip), Transport::Icmpv6(message)) if packet.payload()[4] != 16 => {
+            (IpPacket::V6(ip), Transport::Icmpv6(message))
+                if packet.payload().get(4) != Some(&16) =>
+            {
                 v6(ip.source(), ip.destination())
                     .hop_limit(ip.hop_limit())
                     .icmpv6(message.kind())

@@ -123,6 +123,7 @@ fn prefixes_and_routes_are_as_their_documents_say() {
         preference: RouterPreference::Low,
         lifetime: 600,
         prefix: PREFIX,
+        prefix_octets: RouteInformation::octets_for(48),
     };
     let bytes = option_bytes(NdpOption::Route(route));
     assert_eq!(bytes[..8], [24, 2, 48, 0x18, 0, 0, 2, 0x58]);
@@ -130,15 +131,29 @@ fn prefixes_and_routes_are_as_their_documents_say() {
     let default = RouteInformation {
         prefix_len: 0,
         prefix: Ipv6Addr::UNSPECIFIED,
+        prefix_octets: 0,
         ..route
     };
     assert_eq!(option_bytes(NdpOption::Route(default)).len(), 8);
     let host = RouteInformation {
         prefix_len: 128,
         prefix: HOST,
+        prefix_octets: RouteInformation::octets_for(128),
         ..route
     };
     assert_eq!(option_bytes(NdpOption::Route(host)).len(), 24);
+}
+
+#[test]
+fn a_route_keeps_the_length_it_came_with() {
+    for units in 1..=3_u8 {
+        let mut option = vec![24, units, 0, 0x08, 0, 0, 0, 9];
+        option.resize(usize::from(units) * 8, 0);
+        let Some(NdpOption::Route(route)) = NdpOptions::from_bytes(&option).iter().next() else {
+            panic!("no route")
+        };
+        assert_eq!(option_bytes(NdpOption::Route(route)), option);
+    }
 }
 
 #[test]

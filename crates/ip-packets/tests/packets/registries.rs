@@ -121,7 +121,11 @@ fn extension_headers_are_told_from_upper_layers() {
 #[test]
 fn what_is_neither_a_name_nor_a_number_is_refused() {
     for text in ["", "256", "-1", "+6", "0x", "0x+6", "tcp ", "six"] {
-        assert_eq!(text.parse::<Protocol>(), Err(UnknownName), "{text:?}");
+        assert_eq!(
+            text.parse::<Protocol>(),
+            Err(UnknownName { most: 255 }),
+            "{text:?}"
+        );
     }
 }
 
@@ -145,5 +149,7 @@ fn code_points_and_congestion_marks_parse_by_name() {
         assert_eq!(ecn.keyword().parse(), Ok(ecn));
         assert_eq!(ecn.bits().to_string().parse(), Ok(ecn));
     }
-    assert_eq!("4".parse::<Ecn>(), Err(UnknownName));
+    assert_eq!("4".parse::<Ecn>(), Err(UnknownName { most: 3 }));
+    assert_eq!("64".parse::<Dscp>(), Err(UnknownName { most: 63 }));
+    assert_eq!("63".parse(), Ok(Dscp::new(63)));
 }

@@ -165,6 +165,75 @@ IPv4
     }
 }
 
+fn long(text: &str) -> String {
+    let expression: wirecraft_ip_packets::Expression = text.parse().unwrap();
+    let bytes = expression.build(&wirecraft_ip_packets::Defaults::default());
+    format!("{:#}", IpPacket::parse(&bytes.unwrap()).unwrap())
+}
+
+#[test]
+fn the_long_form_has_every_option_and_field_of_a_message() {
+    let cases = [
+        (
+            "ip(options=[rr([10.0.0.3,0.0.0.0],8),ra(0),ts(1,[10.0.0.3,5],13)])/udp()",
+            "\n  option: record route, pointer 8, addresses 10.0.0.3 0.0.0.0\n  option: router alert, value 0\n  option: timestamp, pointer 13, overflow 0, times 10.0.0.3@5\n  end of options: 00",
+        ),
+        (
+            "ip6()/hbh([ra(0),jumbo(70000)])/dstopts([home(fd00::5)])/udp()",
+            "\n  option: router alert, value 0\n  option: jumbo payload, 70000 bytes\n  option: PadN, 4 bytes",
+        ),
+        (
+            "ip6()/srh([fd00::7,fd00::8],tag=5)/udp()",
+            "\n  type: 4 (segment routing)\n  segments left: 1\n  route: last entry 1, flags 0x00, tag 0x0005, segments fd00::7 fd00::8",
+        ),
+        (
+            "ip6()/ra(options=[slla(02:00:00:00:00:01),prefix(fd00::,64,100,50),rdnss(60,[fd00::53])])",
+            "\n  lifetime: 1800\n  reachable time: 0\n  retransmit timer: 0\n  option: source link-layer address, 02:00:00:00:00:01\n  option: prefix information, fd00::/64, flags 0xc0, valid 100 s, preferred 50 s\n  option: recursive DNS server, lifetime 60 s, servers fd00::53",
+        ),
+        (
+            "ip6()/mld2r([record(4,ff02::fb),record(1,ff3e::1,[fd00::1])])",
+            "\n  record: change to exclude mode, ff02::fb, sources -\n  record: mode is include, ff3e::1, sources fd00::1",
+        ),
+        (
+            "ip()/igmp(type=0x11,mrt=100,group=224.1.1.1,sources=[10.0.0.1])",
+            "\n  group: 224.1.1.1\n  suppress: false\n  robustness: 2\n  query interval: 0 s\n  sources: 10.0.0.1",
+        ),
+        (
+            "ip()/udplite(sport=1,dport=2,cscov=8)/\"x\"",
+            "UDP-Lite\n  source port: 1\n  destination port: 2\n  checksum coverage: 8\n",
+        ),
+        (
+            "ip()/icmp(type=13,id=1,seq=2,ori=3,rx=4,tx=5)",
+            "\n  identifier: 1\n  sequence: 2\n  originate: 3\n  receive: 4\n  transmit: 5",
+        ),
+        (
+            "ip()/icmp(type=11)/ip()/udp()/ext([mpls(16,0,1,9)])",
+            "\n  extension object: MPLS label stack, label 16, traffic class 0, bottom, ttl 9",
+        ),
+        (
+            "ip()/ah(spi=1,seq=2)/udp()",
+            "AH\n  next header: 17 (UDP)\n  spi: 0x00000001\n  sequence number: 2\n  icv: 000000000000000000000000\n",
+        ),
+    ];
+    for (text, expected) in cases {
+        let shown = long(text);
+        assert!(shown.contains(expected), "{expected}\nis not in\n{shown}");
+    }
+}
+
+#[test]
+fn the_long_form_has_lengths_as_their_fields_say_them() {
+    let bytes = four()
+        .total_len(99)
+        .udp(1, 2)
+        .length(50)
+        .payload(b"x")
+        .build();
+    let packet = IpPacket::parse_lenient(&bytes).unwrap().read;
+    let text = format!("{packet:#}");
+    assert!(text.contains("total length: 99 (29 there)"), "{text}");
+}
+
 #[test]
 fn a_wrong_checksum_is_called_wrong() {
     let bytes = six().udp(1, 2).checksum(1).build();

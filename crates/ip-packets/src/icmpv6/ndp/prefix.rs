@@ -99,17 +99,32 @@ pub struct RouteInformation {
     pub preference: RouterPreference,
     /// How long the route lasts, in seconds; `u32::MAX` is forever.
     pub lifetime: u32,
-    /// The prefix; of it 0, 8 or 16 bytes are written, as the length and the prefix ask for.
+    /// The prefix.
     pub prefix: Ipv6Addr,
+    /// How many bytes of the prefix the option has: 0, 8 or 16, to which others are rounded up.
+    pub prefix_octets: u8,
 }
 
 impl RouteInformation {
+    /// Returns the fewest bytes of a prefix that an option for `prefix_len` bits can have.
+    #[must_use]
+    pub const fn octets_for(prefix_len: u8) -> u8 {
+        match prefix_len {
+            0 => 0,
+            1..=64 => 8,
+            _ => 16,
+        }
+    }
+
     pub(super) fn read(data: &[u8]) -> Option<Self> {
         let ([prefix_len, flags, a, b, c, d], prefix) = data.split_first_chunk::<6>()?;
-        if ![0, 8, 16].contains(&prefix.len()) {
-            return None;
-        }
         Some(Self {
+            prefix_octets: match prefix.len() {
+                0 => 0,
+                8 => 8,
+                16 => 16,
+                _ => return None,
+            },
             prefix_len: *prefix_len,
             preference: RouterPreference::from_bits(flags >> 3),
             lifetime: u32::from_be_bytes([*a, *b, *c, *d]),
@@ -118,10 +133,9 @@ impl RouteInformation {
     }
 
     pub(super) const fn data_len(&self) -> usize {
-        let bits = self.prefix.to_bits();
-        match self.prefix_len {
-            0 if bits == 0 => 6,
-            0..=64 if bits << 64 == 0 => 14,
+        match self.prefix_octets {
+            0 => 6,
+            1..=8 => 14,
             _ => 22,
         }
     }
