@@ -54,11 +54,14 @@ impl Packets {
         )
     }
 
-    fn hex(&mut self, len: usize) -> String {
-        let digits: String = (0..len)
+    fn digits(&mut self, len: usize) -> String {
+        (0..len)
             .map(|_| format!("{:02x}", self.number(8)))
-            .collect();
-        format!("hex({digits})")
+            .collect()
+    }
+
+    fn hex(&mut self, len: usize) -> String {
+        format!("hex({})", self.digits(len))
     }
 
     fn payload(&mut self) -> String {
@@ -254,7 +257,8 @@ impl Packets {
 
     fn neighbour(&mut self) -> String {
         let (source, destination, target, mac) = (self.v6(), self.v6(), self.v6(), self.mac());
-        let message = match self.below(7) {
+        let message = match self.below(8) {
+            5 => "icmp6(type=153)".to_owned(),
             0 => format!("rs([slla({mac})])"),
             1 => format!(
                 "ra(hlim=64,flags=MO,lifetime=1800,options=[slla({mac}),mtu(1420),prefix(fd00::,64,100,50),rdnss(60,[{target}])])"
@@ -262,7 +266,7 @@ impl Packets {
             2 => format!("ns({target},[slla({mac})])"),
             3 => format!("na({target},flags=SO,options=[tlla({mac})])"),
             4 => format!("redirect({target},{destination},[tlla({mac})])"),
-            5 => format!("mldq(delay={},group=::)", self.number(12)),
+            6 => format!("mldq(delay={},group=::)", self.number(12)),
             _ => format!(
                 "mld2r([record(4,ff02::{:x}),record(1,ff3e::1,[{target}])])",
                 2 + self.number(8)
@@ -273,8 +277,9 @@ impl Packets {
 
     fn igmp(&mut self) -> String {
         let group = format!("224.1.{}.{}", self.number(8), self.number(8));
-        let message = match self.below(5) {
+        let message = match self.below(6) {
             0 => "igmp(type=0x11,mrt=100)".to_owned(),
+            4 => "igmp(type=0x32)".to_owned(),
             1 => format!("igmp(type=0x16,group={group})"),
             2 => format!("igmp(type=0x17,group={group})"),
             3 => format!(
@@ -287,14 +292,22 @@ impl Packets {
             ),
         };
         let (source, id) = (self.v4(), self.number(16));
-        format!("ip(src={source},dst={group},ttl=1,id={id},options=[ra(0)])/{message}")
+        // A router that ceases says so to all who snoop, RFC 4286 §5; tshark reads it nowhere else.
+        let destination = match message.as_str() {
+            "igmp(type=0x32)" => "224.0.0.106",
+            _ => &group,
+        };
+        format!("ip(src={source},dst={destination},ttl=1,id={id},options=[ra(0)])/{message}")
     }
 
     fn sctp(&mut self) -> String {
         let (ports, tag) = (self.ports(), self.number(32));
-        let data = self.hex(12);
+        // Behind sequence number, stream and protocol a chunk of data has one byte at least.
+        let (number, len) = (self.number(32), 1 + self.below(20));
+        let data = self.digits(len);
         format!(
-            "sctp({ports},tag={tag},chunks=[chunk(4,0,hex(0001000c0102030405060708)),chunk(0,3,{data})])"
+            "sctp({ports},tag={tag},chunks=[chunk(4,0,hex(0001000c0102030405060708)),\
+             chunk(0,3,hex({number:08x}0001000200000000{data}))])"
         )
     }
 

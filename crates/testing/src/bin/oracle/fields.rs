@@ -1,9 +1,30 @@
 //! The fields of a packet under the names that tshark has for them.
 
 use wirecraft_ip_packets::{
-    Icmpv4Kind, Icmpv6Kind, IpPacket, Ipv4Packet, Ipv6Packet, Protocol, TcpSegment, Transport,
-    UdpDatagram,
+    GrePacket, IcmpExtensions, Icmpv4Kind, Icmpv4Message, Icmpv6Kind, Icmpv6Message, IgmpMessage,
+    IgmpType, IpPacket, Ipv4Packet, Ipv6Packet, ParseError, Protocol, SctpPacket, TcpSegment,
+    Transport, UdpDatagram, UdpLiteDatagram,
 };
+
+/// What tshark says of a checksum that it computed and found right: 0 is wrong, 2 not verified.
+const GOOD: u8 = 1;
+
+/// The fields of checksums, each with what says whether it is good.
+pub(crate) const SUMS: &[[&str; 2]] = &[IP, TCP, UDP, ICMP, EXTENSIONS, ICMPV6, IGMP, GRE, SCTP];
+
+const IP: [&str; 2] = ["ip.checksum", "ip.checksum.status"];
+const TCP: [&str; 2] = ["tcp.checksum", "tcp.checksum.status"];
+/// UDP-Lite too.
+const UDP: [&str; 2] = ["udp.checksum", "udp.checksum.status"];
+const ICMP: [&str; 2] = ["icmp.checksum", "icmp.checksum.status"];
+/// Of ICMPv6 too.
+const EXTENSIONS: [&str; 2] = ["icmp.ext.checksum", "icmp.ext.checksum.status"];
+const ICMPV6: [&str; 2] = ["icmpv6.checksum", "icmpv6.checksum.status"];
+const IGMP: [&str; 2] = ["igmp.checksum", "igmp.checksum.status"];
+/// Of messages of IGMP about multicast routers.
+const MULTICAST_ROUTERS: [&str; 2] = ["mrdisc.checksum", "mrdisc.checksum.status"];
+const GRE: [&str; 2] = ["gre.checksum", "gre.checksum.status"];
+const SCTP: [&str; 2] = ["sctp.checksum", "sctp.checksum.status"];
 
 /// Fields in the order of the packet: what encloses stands before what is enclosed.
 #[derive(Default)]
@@ -31,35 +52,104 @@ impl Fields {
         match packet.transport() {
             Ok(Transport::Tcp(segment)) => self.tcp(&segment),
             Ok(Transport::Udp(datagram)) => self.udp(&datagram),
-            Ok(Transport::Icmpv4(message)) => {
-                self.add("icmp.type", message.message_type().number());
-                self.add("icmp.code", message.code());
-                self.add("icmp.checksum", format!("{:#06x}", message.checksum()));
-                if let Icmpv4Kind::EchoRequest(echo) | Icmpv4Kind::EchoReply(echo) = message.kind()
-                {
-                    self.add("icmp.ident", echo.identifier);
-                    self.add("icmp.seq", echo.sequence);
-                }
-            }
-            Ok(Transport::Icmpv6(message)) => {
-                self.add("icmpv6.type", message.message_type().number());
-                self.add("icmpv6.code", message.code());
-                self.add("icmpv6.checksum", format!("{:#06x}", message.checksum()));
-                match message.kind() {
-                    Icmpv6Kind::EchoRequest(echo) | Icmpv6Kind::EchoReply(echo) => {
-                        self.add(
-                            "icmpv6.echo.identifier",
-                            format!("{:#06x}", echo.identifier),
-                        );
-                        self.add("icmpv6.echo.sequence_number", echo.sequence);
-                    }
-                    Icmpv6Kind::PacketTooBig { mtu, .. } => self.add("icmpv6.mtu", mtu),
-                    _ => {}
-                }
-            }
+            Ok(Transport::UdpLite(datagram)) => self.udp_lite(&datagram),
+            Ok(Transport::Icmpv4(message)) => self.icmpv4(&message),
+            Ok(Transport::Icmpv6(message)) => self.icmpv6(&message),
+            Ok(Transport::Igmp(message)) => self.igmp(&message),
+            Ok(Transport::Gre(gre)) => self.gre(&gre),
+            Ok(Transport::Sctp(sctp)) => self.sctp(&sctp),
             Ok(Transport::Other(Protocol::IPV4 | Protocol::IPV6, inner)) => self.packet(inner),
             Ok(_) => {}
             Err(error) => self.add("error", error),
+        }
+    }
+
+    /// Asks for a checksum, and that it is found good: neither bad nor left unverified.
+    fn sum(&mut self, [field, status]: [&'static str; 2], checksum: u16) {
+        self.add(field, format!("{checksum:#06x}"));
+        self.add(status, GOOD);
+    }
+
+    fn igmp(&mut self, message: &IgmpMessage<'_>) {
+        let number = message.message_type();
+        self.add("igmp.type", format!("{:#04x}", number.number()));
+        let sum = match number {
+            IgmpType::ROUTER_ADVERTISEMENT
+            | IgmpType::ROUTER_SOLICITATION
+            | IgmpType::ROUTER_TERMINATION => MULTICAST_ROUTERS,
+            _ => IGMP,
+        };
+        self.sum(sum, message.checksum());
+    }
+
+    fn icmpv4(&mut self, message: &Icmpv4Message<'_>) {
+        self.add("icmp.type", message.message_type().number());
+        self.add("icmp.code", message.code());
+        self.sum(ICMP, message.checksum());
+        if let Icmpv4Kind::EchoRequest(echo) | Icmpv4Kind::EchoReply(echo) = message.kind() {
+            self.add("icmp.ident", echo.identifier);
+            self.add("icmp.seq", echo.sequence);
+        }
+        self.extensions(message.extensions());
+    }
+
+    fn icmpv6(&mut self, message: &Icmpv6Message<'_>) {
+        self.add("icmpv6.type", message.message_type().number());
+        self.add("icmpv6.code", message.code());
+        self.sum(ICMPV6, message.checksum());
+        match message.kind() {
+            Icmpv6Kind::EchoRequest(echo) | Icmpv6Kind::EchoReply(echo) => {
+                let identifier = format!("{:#06x}", echo.identifier);
+                self.add("icmpv6.echo.identifier", identifier);
+                self.add("icmpv6.echo.sequence_number", echo.sequence);
+            }
+            Icmpv6Kind::PacketTooBig { mtu, .. } => self.add("icmpv6.mtu", mtu),
+            _ => {}
+        }
+        self.extensions(message.extensions());
+    }
+
+    /// The extensions of an error have a checksum of their own.
+    fn extensions(&mut self, extensions: Result<Option<IcmpExtensions<'_>>, ParseError>) {
+        match extensions {
+            Ok(Some(extensions)) => self.sum(EXTENSIONS, extensions.checksum()),
+            Ok(None) => {}
+            Err(error) => self.add("error", error),
+        }
+    }
+
+    fn udp_lite(&mut self, datagram: &UdpLiteDatagram<'_>) {
+        self.add("udp.srcport", datagram.source_port());
+        self.add("udp.dstport", datagram.destination_port());
+        self.sum(UDP, datagram.checksum());
+    }
+
+    fn gre(&mut self, gre: &GrePacket<'_>) {
+        self.add("gre.proto", format!("{:#06x}", gre.protocol().0));
+        if let Some(key) = gre.key() {
+            self.add("gre.key", format!("{key:#010x}"));
+        }
+        if let Some(sequence) = gre.sequence() {
+            self.add("gre.sequence_number", sequence);
+        }
+        if let Some(checksum) = gre.checksum() {
+            self.sum(GRE, checksum);
+        }
+        self.packet(gre.payload());
+    }
+
+    fn sctp(&mut self, sctp: &SctpPacket<'_>) {
+        self.add("sctp.srcport", sctp.source_port());
+        self.add("sctp.dstport", sctp.destination_port());
+        let tag = format!("{:#010x}", sctp.verification_tag());
+        self.add("sctp.verification_tag", tag);
+        // The low byte comes first on the wire.
+        let checksum = sctp.checksum().swap_bytes();
+        let [field, status] = SCTP;
+        self.add(field, format!("{checksum:#010x}"));
+        self.add(status, GOOD);
+        for chunk in sctp.chunks() {
+            self.add("sctp.chunk_type", chunk.chunk_type.number());
         }
     }
 
@@ -78,7 +168,7 @@ impl Fields {
         self.add("ip.flags.mf", u8::from(packet.more_fragments()));
         // The field counts in units of eight bytes.
         self.add("ip.frag_offset", packet.fragment_offset() / 8);
-        self.add("ip.checksum", format!("{:#06x}", packet.checksum()));
+        self.sum(IP, packet.checksum());
     }
 
     fn v6(&mut self, packet: &Ipv6Packet<'_>) {
@@ -108,7 +198,7 @@ impl Fields {
         self.add("tcp.hdr_len", segment.header_len());
         self.add("tcp.flags", format!("{:#06x}", segment.flags().bits()));
         self.add("tcp.window_size_value", segment.window());
-        self.add("tcp.checksum", format!("{:#06x}", segment.checksum()));
+        self.sum(TCP, segment.checksum());
         self.add("tcp.urgent_pointer", segment.urgent_pointer());
         self.add("tcp.len", segment.payload().len());
         if let Some(mss) = segment.mss() {
@@ -120,11 +210,11 @@ impl Fields {
         self.add("udp.srcport", datagram.source_port());
         self.add("udp.dstport", datagram.destination_port());
         self.add("udp.length", datagram.as_bytes().len());
-        self.add("udp.checksum", format!("{:#06x}", datagram.checksum()));
+        self.sum(UDP, datagram.checksum());
     }
 }
 
-/// The fields that are asked for.
+/// The fields that are asked for, beside checksums.
 pub(crate) const COMPARED: &[&str] = &[
     "ip.src",
     "ip.dst",
@@ -138,7 +228,6 @@ pub(crate) const COMPARED: &[&str] = &[
     "ip.flags.df",
     "ip.flags.mf",
     "ip.frag_offset",
-    "ip.checksum",
     "ipv6.src",
     "ipv6.dst",
     "ipv6.hlim",
@@ -157,23 +246,27 @@ pub(crate) const COMPARED: &[&str] = &[
     "tcp.hdr_len",
     "tcp.flags",
     "tcp.window_size_value",
-    "tcp.checksum",
     "tcp.urgent_pointer",
     "tcp.len",
     "tcp.options.mss_val",
     "udp.srcport",
     "udp.dstport",
     "udp.length",
-    "udp.checksum",
     "icmp.type",
     "icmp.code",
-    "icmp.checksum",
     "icmp.ident",
     "icmp.seq",
     "icmpv6.type",
     "icmpv6.code",
-    "icmpv6.checksum",
     "icmpv6.echo.identifier",
     "icmpv6.echo.sequence_number",
     "icmpv6.mtu",
+    "igmp.type",
+    "gre.proto",
+    "gre.key",
+    "gre.sequence_number",
+    "sctp.srcport",
+    "sctp.dstport",
+    "sctp.verification_tag",
+    "sctp.chunk_type",
 ];

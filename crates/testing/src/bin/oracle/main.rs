@@ -17,10 +17,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use options::Options;
-use wirecraft_ip_packets::{CaptureWriter, Defaults, Expression, Hexdump, IpPacket, LinkType};
+use wirecraft_ip_packets::{
+    CaptureWriter, Defaults, EtherType, Expression, Hexdump, IpPacket, LinkType,
+};
 use wirecraft_testing::Packets;
 
-/// How many differences are shown.
+/// How many packets with differences are shown.
 const SHOWN_MAX: usize = 5;
 
 /// One packet of a run.
@@ -111,23 +113,43 @@ fn samples(options: &Options) -> Result<Vec<Sample>> {
 }
 
 /// Writes the packets, a millisecond from one to the next.
+///
+/// They come in Ethernet frames: of a packet without a link layer tshark takes some for PPP, those
+/// whose second and third byte are `ff 03`.
 fn write(path: &Path, samples: &[Sample]) -> Result<()> {
     let file = std::fs::File::create(path).context("cannot make the file for the packets")?;
     let mut writer = CaptureWriter::new(std::io::BufWriter::new(file))?;
-    let interface = writer.interface("oracle", LinkType::RAW)?;
+    let interface = writer.interface("oracle", LinkType::ETHERNET)?;
     let mut at = Duration::from_secs(1_700_000_000);
     for sample in samples {
-        writer.packet(interface, at, &sample.bytes, Some(&sample.expression))?;
+        let frame = frame(&sample.bytes);
+        writer.packet(interface, at, &frame, Some(&sample.expression))?;
         at += Duration::from_millis(1);
     }
     writer.finish()?;
     Ok(())
 }
 
+/// Puts a packet behind an Ethernet header, between stations that do not exist.
+fn frame(packet: &[u8]) -> Vec<u8> {
+    const STATIONS: [u8; 12] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
+    let ether_type = match packet.first().map(|octet| octet >> 4) {
+        Some(6) => EtherType::IPV6,
+        _ => EtherType::IPV4,
+    };
+    [&STATIONS[..], &ether_type.0.to_be_bytes(), packet].concat()
+}
+
 fn report(samples: &[Sample], differences: &[Difference]) {
-    for difference in differences.iter().take(SHOWN_MAX) {
-        println!("packet {}: {}", difference.packet, difference.says);
-        if let Some(sample) = samples.get(difference.packet.wrapping_sub(1)) {
+    let of_one_packet = |a: &Difference, b: &Difference| a.packet == b.packet;
+    for differences in differences.chunk_by(of_one_packet).take(SHOWN_MAX) {
+        for difference in differences {
+            println!("packet {}: {}", difference.packet, difference.says);
+        }
+        let packet = differences
+            .first()
+            .map_or(0, |difference| difference.packet);
+        if let Some(sample) = samples.get(packet.wrapping_sub(1)) {
             println!("  {}\n{}\n", sample.expression, Hexdump(&sample.bytes));
         }
     }
