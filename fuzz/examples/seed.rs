@@ -8,7 +8,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::time::Duration;
 
-use wirecraft_ip_packets::{CaptureError, CaptureWriter, LinkType, Protocol, SackBlock, v4, v6};
+use wirecraft_ip_packets::{
+    CaptureError, CaptureWriter, Defaults, Expression, LinkType, Protocol, SackBlock, v4, v6,
+};
 
 const PRIVATE_KEY: &str = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
 const PUBLIC_KEY: &str = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
@@ -30,6 +32,7 @@ fn main() -> std::io::Result<()> {
     let mut icmp = behind(&[0], &uppers(&packets, Protocol::ICMPV4));
     icmp.extend(behind(&[1], &uppers(&packets, Protocol::ICMPV6)));
     write("icmp_message", &icmp)?;
+    write("upper_message", &upper_messages())?;
     write("reassembler", &pieces())?;
     write("wire_message", &messages())?;
     write(
@@ -256,6 +259,62 @@ fn with_next(next: u8, header: &[u8]) -> Vec<u8> {
     let mut header = header.to_vec();
     header[0] = next;
     header
+}
+
+/// One message of every protocol beside TCP, UDP and ICMP, and options, each behind its choice.
+fn upper_messages() -> Vec<Vec<u8>> {
+    let built = |text: &str| {
+        let expression: Expression = text.parse().expect("the expression is right");
+        let packet = expression.build(&Defaults::default());
+        packet.expect("the packet can be built")
+    };
+    let behind_ip = |choice: u8, text: &str| [&[choice][..], &built(text)[20..]].concat();
+    let mut inputs: Vec<Vec<u8>> = [
+        (0, "ip()/igmp(type=0x11,mrt=100)"),
+        (
+            0,
+            "ip()/igmp(type=0x11,mrt=100,group=224.1.1.1,sources=[10.0.0.1])",
+        ),
+        (0, "ip()/igmp(type=0x31)"),
+        (
+            0,
+            "ip()/igmp3r([record(4,224.0.0.251),record(1,232.1.1.1,[10.0.0.1])])",
+        ),
+        (1, "ip()/gre(key=7,seq=9,chksum=auto)/ip()/udp()"),
+        (
+            2,
+            "ip()/sctp(sport=1,dport=2,tag=3,chunks=[chunk(1,0,hex(0011)),chunk(3,0,\"abc\")])",
+        ),
+        (3, "ip()/udplite(cscov=8)/\"not covered\""),
+        (4, "ip()/ah(spi=1,seq=2)/udp()"),
+        (5, "ip()/esp(spi=1,seq=2)/hex(00112233)"),
+    ]
+    .map(|(choice, text)| behind_ip(choice, text))
+    .into();
+    for options in [
+        "rr(3)",
+        "ts(1,[10.0.0.3,5],9),ra(0)",
+        "ssrr([10.0.0.3],8),sec(\"123456789\")",
+    ] {
+        let packet = built(&format!("ip(options=[{options}])"));
+        inputs.push([&[6], &packet[20..]].concat());
+    }
+    for headers in [
+        "hbh([ra(0),jumbo(70000)])/dstopts([home(fd00::5),padn(4),opt(0x1e,\"x\")])",
+        "srh([fd00::7,fd00::8],tag=5)/frag(id=9)",
+        "routing(type=2,addresses=[fd00::7])/ah(spi=1)",
+        "routing(type=3,addresses=[fd00::7])",
+    ] {
+        let packet = built(&format!("ip6()/{headers}"));
+        inputs.push([&[7, packet[6]], &packet[40..]].concat());
+    }
+    let options = "slla(02:00:00:00:00:01),prefix(fd00::,64),mtu(1420),route(fd01::,48,60,1),\
+                   rdnss(60,[fd00::53]),dnssl(60,[example.org]),pref64(64:ff9b::),captive(\"https://a\")";
+    let packet = built(&format!("ip6()/rs([{options}])"));
+    inputs.push([&[8], &packet[48..]].concat());
+    let packet = built("ip()/icmp(type=11)/ext([mpls(16),iface(2,7,10.0.0.1,\"eth0\",1500)])");
+    inputs.push([&[8], &packet[20 + 8 + 128..]].concat());
+    inputs
 }
 
 /// What the packets of a protocol carry.

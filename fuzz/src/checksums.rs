@@ -32,7 +32,8 @@ pub(crate) fn upper_residue(packet: &IpPacket<'_>) -> Option<u32> {
                 summed.extend(packet.destination().octets());
             }
             IpPacket::V6(packet) => {
-                summed.extend(packet.source().octets());
+                let home = packet.home_address();
+                summed.extend(home.unwrap_or_else(|| packet.source()).octets());
                 summed.extend(packet.final_destination().octets());
             }
         }

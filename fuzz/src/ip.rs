@@ -65,6 +65,7 @@ fn check_mark(input: &[u8], mark: Ecn) {
 
 /// A packet that parses agrees with its header and its quote, and can be built anew.
 pub fn ip_packet(input: &[u8]) {
+    check_lenient(input);
     let packet = match IpPacket::parse(input) {
         Ok(packet) => packet,
         Err(error) => {
@@ -80,6 +81,19 @@ pub fn ip_packet(input: &[u8]) {
         IpPacket::V6(packet) => rebuilt_v6(packet),
     };
     assert_eq!(rebuilt, packet.as_bytes());
+}
+
+/// What is read leniently is wrong where strict parsing says so.
+fn check_lenient(input: &[u8]) {
+    let strict = IpPacket::parse(input);
+    match IpPacket::parse_lenient(input) {
+        Ok(lenient) => {
+            assert_eq!(lenient.strict(), strict);
+            let transport = lenient.read.transport_lenient();
+            assert_eq!(transport.strict(), lenient.read.transport());
+        }
+        Err(error) => assert_eq!(strict, Err(error)),
+    }
 }
 
 fn check_extent(input: &[u8], packet: &IpPacket<'_>) {
@@ -147,6 +161,7 @@ fn check_transport(packet: &IpPacket<'_>) {
                 Protocol::UDP,
                 Protocol::UDP_LITE,
                 Protocol::ESP,
+                Protocol::AH,
                 Protocol::ICMPV4,
                 Protocol::ICMPV6,
                 Protocol::IGMP,

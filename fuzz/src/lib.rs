@@ -20,6 +20,7 @@ mod scan;
 mod tcp_connection;
 mod transport;
 mod uapi;
+mod upper;
 mod wire;
 
 pub use aead::aead_batch;
@@ -39,6 +40,7 @@ pub use scan::{scan_answers, scan_targets};
 pub use tcp_connection::tcp_connection;
 pub use transport::{tcp_segment, udp_datagram};
 pub use uapi::uapi_request;
+pub use upper::upper_message;
 pub use wire::wire_message;
 
 /// A fuzz target: what is done with an input, and checked.
@@ -84,5 +86,6 @@ pub const TARGETS: &[Target] = targets![
     tcp_segment,
     uapi_request,
     udp_datagram,
+    upper_message,
     wire_message,
 ];
