@@ -292,7 +292,7 @@ impl Packets {
             ),
         };
         let (source, id) = (self.v4(), self.number(16));
-        // A router that ceases says so to all who snoop, RFC 4286 §5; tshark reads it nowhere else.
+        // A router that ceases says so to all who snoop, RFC 4286 §5.
         let destination = match message.as_str() {
             "igmp(type=0x32)" => "224.0.0.106",
             _ => &group,

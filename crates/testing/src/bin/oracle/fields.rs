@@ -21,8 +21,6 @@ const ICMP: [&str; 2] = ["icmp.checksum", "icmp.checksum.status"];
 const EXTENSIONS: [&str; 2] = ["icmp.ext.checksum", "icmp.ext.checksum.status"];
 const ICMPV6: [&str; 2] = ["icmpv6.checksum", "icmpv6.checksum.status"];
 const IGMP: [&str; 2] = ["igmp.checksum", "igmp.checksum.status"];
-/// Of messages of IGMP about multicast routers.
-const MULTICAST_ROUTERS: [&str; 2] = ["mrdisc.checksum", "mrdisc.checksum.status"];
 const GRE: [&str; 2] = ["gre.checksum", "gre.checksum.status"];
 const SCTP: [&str; 2] = ["sctp.checksum", "sctp.checksum.status"];
 
@@ -73,13 +71,13 @@ impl Fields {
     fn igmp(&mut self, message: &IgmpMessage<'_>) {
         let number = message.message_type();
         self.add("igmp.type", format!("{:#04x}", number.number()));
-        let sum = match number {
+        match number {
+            // tshark has them under the numbers of a draft: 0x24 to 0x26. tcpdump judges their sums.
             IgmpType::ROUTER_ADVERTISEMENT
             | IgmpType::ROUTER_SOLICITATION
-            | IgmpType::ROUTER_TERMINATION => MULTICAST_ROUTERS,
-            _ => IGMP,
-        };
-        self.sum(sum, message.checksum());
+            | IgmpType::ROUTER_TERMINATION => {}
+            _ => self.sum(IGMP, message.checksum()),
+        }
     }
 
     fn icmpv4(&mut self, message: &Icmpv4Message<'_>) {
