@@ -67,7 +67,7 @@ fn check_report(packet: &IpPacket<'_>, transport: &Transport<'_>) {
     let own = own.expect("a whole packet has a subject");
     assert_eq!(own.from, None);
     match (own.subject, transport) {
-        (Subject::Tcp(tuple), _) => {
+        (Subject::Tcp { tuple, .. }, _) => {
             assert_eq!(packet.protocol(), Protocol::TCP);
             assert_eq!(tuple.local().ip(), packet.source());
             assert_eq!(tuple.remote().ip(), packet.destination());

@@ -32,7 +32,12 @@ pub struct Report {
 #[non_exhaustive]
 pub enum Subject {
     /// A segment of a TCP connection.
-    Tcp(FourTuple),
+    Tcp {
+        /// Where it came from and went.
+        tuple: FourTuple,
+        /// Its sequence number; routers quote that much.
+        sequence: u32,
+    },
     /// A datagram.
     Udp {
         /// Where it came from.
@@ -85,7 +90,10 @@ impl Subject {
             let local = SocketAddr::new(source, ports.source);
             let remote = SocketAddr::new(destination, ports.destination);
             return Some(match quoted.protocol() {
-                Protocol::TCP => Self::Tcp(FourTuple::new(local, remote)),
+                Protocol::TCP => Self::Tcp {
+                    tuple: FourTuple::new(local, remote),
+                    sequence: quoted.tcp_seq()?,
+                },
                 _ => Self::Udp { local, remote },
             });
         }
@@ -195,14 +203,16 @@ mod tests {
     #[test]
     fn packet_too_big_names_the_connection_and_the_mtu() {
         let (us, them) = ("fd00::2".parse().unwrap(), "fd00::1".parse().unwrap());
-        let sent = v6(us, them).tcp(4000, 80).payload(&[0; 1300]).build();
+        let segment = v6(us, them).tcp(4000, 80).seq(77);
+        let sent = segment.payload(&[0; 1300]).build();
         let error = v6(them, us).icmp_packet_too_big(1280, &sent).build();
         let tuple = FourTuple::new(
             "[fd00::2]:4000".parse().unwrap(),
             "[fd00::1]:80".parse().unwrap(),
         );
         let report = parse(&error).unwrap();
-        assert_eq!(report.subject, Subject::Tcp(tuple));
+        let sequence = 77;
+        assert_eq!(report.subject, Subject::Tcp { tuple, sequence });
         assert_eq!(report.why, Unreachable::TooBig { mtu: 1280 });
     }
 

@@ -6,8 +6,9 @@ mod simulation;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use simulation::{Pair, Path, Side, pattern, read, transfer_both_ways, write};
+use simulation::{Pair, Path, Side, pattern, read, send_into_void, transfer_both_ways, write};
 use wirecraft_netstack::{TcpConfig, TcpConnection, TcpError, TcpState, Transmission, Unreachable};
+use wirecraft_time::Instant;
 
 #[test]
 fn a_mebibyte_crosses_a_clean_path_in_both_directions() {
@@ -161,8 +162,9 @@ fn closing_after_long_idleness_is_no_timeout() {
 #[test]
 fn unreachable_ends_a_connect_but_not_a_connection() {
     let mut pair = Pair::new(Path::CLEAN, 1);
+    let sequence = send_into_void(&mut pair)[0];
     let now = pair.now;
-    pair.client.unreachable(now, Unreachable::Host);
+    pair.client.unreachable(now, Unreachable::Host, sequence);
     assert_eq!(
         read(&mut pair.client),
         Err(TcpError::Unreachable(Unreachable::Host))
@@ -170,18 +172,142 @@ fn unreachable_ends_a_connect_but_not_a_connection() {
     assert!(pair.client.is_finished());
 
     let mut pair = Pair::established(Path::CLEAN, 1);
+    write(&mut pair.client, b"under way").unwrap();
+    let sequence = send_into_void(&mut pair)[0];
     let now = pair.now;
-    pair.client.unreachable(now, Unreachable::Host);
+    pair.client.unreachable(now, Unreachable::Host, sequence);
+    // What was taken out of the simulation counts as lost: it is sent again.
+    let mut received = Vec::new();
+    pair.run_until(|pair| {
+        received.extend(read(pair.server()).unwrap().unwrap());
+        received == b"under way"
+    });
     transfer_both_ways(&mut pair);
+}
+
+#[test]
+fn icmp_errors_about_segments_that_are_not_under_way_are_ignored() {
+    let mut pair = Pair::new(Path::CLEAN, 1);
+    let sequence = send_into_void(&mut pair)[0];
+    let now = pair.now;
+    for forged in [sequence.wrapping_sub(1), sequence.wrapping_add(1)] {
+        pair.client.unreachable(now, Unreachable::Port, forged);
+        assert_eq!(pair.client.state(), TcpState::SynSent);
+    }
+
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    write(&mut pair.client, &[1; 10_000]).unwrap();
+    let sequence = send_into_void(&mut pair)[0];
+    let now = pair.now;
+    let too_big = Unreachable::TooBig { mtu: 600 };
+    for forged in [sequence.wrapping_sub(1), sequence.wrapping_add(1 << 20)] {
+        pair.client.unreachable(now, too_big, forged);
+    }
+    pair.run_for(Duration::from_secs(2));
+    write(&mut pair.client, &[1; 10_000]).unwrap();
+    let mut packets: Vec<Vec<u8>> = Vec::new();
+    let _ = pair
+        .client
+        .poll_transmit(pair.now, &mut packets, usize::MAX);
+    assert_eq!(packets.iter().map(Vec::len).max(), Some(1420));
+}
+
+#[test]
+fn ends_that_open_at_once_become_one_connection() {
+    for lost in 0..4 {
+        let mut now = Instant::from_origin(Duration::from_secs(1));
+        let (here, there) = ("10.0.0.2:40000".parse(), "10.0.0.1:80".parse());
+        let (here, there) = (here.unwrap(), there.unwrap());
+        let config = TcpConfig::default();
+        let mut ends = [
+            TcpConnection::connect(now, here, there, &config, 1).unwrap(),
+            TcpConnection::connect(now, there, here, &config, 2).unwrap(),
+        ];
+        let mut sent = 0;
+        let established = |end: &TcpConnection| end.state() == TcpState::Established;
+        for _ in 0..100 {
+            if ends.iter().all(established) {
+                break;
+            }
+            let packets = [0, 1].map(|from| {
+                let mut packets: Vec<Vec<u8>> = Vec::new();
+                let _ = ends[from].poll_transmit(now, &mut packets, usize::MAX);
+                packets
+            });
+            now = now + Duration::from_millis(100);
+            for (from, packets) in packets.iter().enumerate() {
+                for packet in packets {
+                    sent += 1;
+                    if sent != lost {
+                        ends[1 - from].receive(now, packet);
+                    }
+                }
+            }
+        }
+        assert!(ends.iter().all(established), "without packet {lost}");
+        assert_eq!(write(&mut ends[0], b"hello"), Ok(5));
+        let mut packets: Vec<Vec<u8>> = Vec::new();
+        let _ = ends[0].poll_transmit(now, &mut packets, usize::MAX);
+        packets
+            .iter()
+            .for_each(|packet| ends[1].receive(now, packet));
+        assert_eq!(read(&mut ends[1]), Ok(Some(b"hello".to_vec())));
+    }
+}
+
+#[test]
+fn idle_connection_with_keepalive_fails_once_probes_go_unanswered() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    pair.client.set_keepalive(Some(Duration::from_secs(10)));
+    pair.client.set_user_timeout(Duration::from_secs(45));
+    let before = pair.packets;
+    pair.run_for(Duration::from_secs(1000));
+    assert_eq!(pair.client.state(), TcpState::Established);
+    assert!(
+        (180..=220).contains(&(pair.packets - before)),
+        "probes and answers"
+    );
+    pair.cut = true;
+    let cut_at = pair.now;
+    pair.run_until(|pair| pair.client.is_finished());
+    assert_eq!(read(&mut pair.client), Err(TcpError::TimedOut));
+    let after = pair.now.since(cut_at);
+    assert!(after <= Duration::from_secs(45) && after >= Duration::from_secs(34));
+}
+
+#[test]
+fn lent_room_is_sent_like_what_was_written() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    let context = Context::from_waker(Waker::noop());
+    let sent = pattern(1 << 20, 3);
+    let (mut at, mut received) = (0, Vec::new());
+    pair.run_until(|pair| {
+        let filled = pair.client.poll_write_with(&context, |room| {
+            let len = room.len().min(sent.len() - at);
+            room[..len].copy_from_slice(&sent[at..at + len]);
+            len
+        });
+        if let Poll::Ready(len) = filled {
+            at += len.unwrap();
+        }
+        received.extend(read(pair.server()).unwrap().unwrap());
+        received.len() == sent.len()
+    });
+    assert!(received == sent);
+    pair.client.shutdown();
+    let filled = pair.client.poll_write_with(&context, |room| room.len());
+    assert_eq!(filled, Poll::Ready(Err(TcpError::SendingClosed)));
 }
 
 #[test]
 fn smaller_path_mtu_makes_segments_smaller() {
     let mut pair = Pair::established(Path::CLEAN, 1);
     let now = pair.now;
-    pair.client
-        .unreachable(now, Unreachable::TooBig { mtu: 1280 });
     write(&mut pair.client, &[1; 100_000]).unwrap();
+    let sequence = send_into_void(&mut pair)[0];
+    let why = Unreachable::TooBig { mtu: 1280 };
+    pair.client.unreachable(now, why, sequence);
+    pair.now = pair.now + Duration::from_secs(2);
     let mut packets: Vec<Vec<u8>> = Vec::new();
     let _ = pair
         .client
@@ -336,7 +462,7 @@ fn mixed_families_cannot_be_connected() {
         "10.0.0.1:1".parse().unwrap(),
         "[fd00::1]:2".parse().unwrap(),
     );
-    let now = wirecraft_time::Instant::ORIGIN;
+    let now = Instant::ORIGIN;
     let connection = TcpConnection::connect(now, local, remote, &TcpConfig::default(), 1);
     assert_eq!(connection.map(|_| ()), Err(TcpError::Unaddressable));
 }

@@ -250,13 +250,18 @@ impl TcpConnection {
         self.poll_timeout().is_some_and(|at| at <= now)
     }
 
-    /// Takes note that the destination was said to be unreachable.
+    /// Takes note that the destination was said to be unreachable for the segment with `sequence`.
     ///
+    /// What quotes a number that is not under way is ignored: whoever sent it has not seen the segment.
     /// It ends an attempt to connect. An established connection goes on trying, as the
     /// cause may pass; only [`Unreachable::TooBig`] has an effect on it: segments get smaller.
     ///
-    /// Source: RFC 5461 §4, RFC 8201 §5.4.
-    pub fn unreachable(&mut self, now: Instant, why: Unreachable) {
+    /// Source: RFC 5461 §4, RFC 5927 §4.1, RFC 8201 §5.4.
+    pub fn unreachable(&mut self, now: Instant, why: Unreachable, sequence: u32) {
+        let oldest = self.acknowledged.up_to();
+        if !self.highest_sent.is_outstanding(oldest, sequence) {
+            return;
+        }
         if let Unreachable::TooBig { mtu } = why {
             self.lower_mtu(now, mtu);
         } else if matches!(self.state(), TcpState::SynSent) {
@@ -319,6 +324,20 @@ impl TcpConnection {
     /// Sets whether small writes wait for the acknowledgement of earlier ones (Nagle's algorithm).
     pub fn set_nagle(&mut self, nagle: bool) {
         self.stack_socket().set_nagle_enabled(nagle);
+    }
+
+    /// Sets the interval of keepalive probes while the connection is idle; `None` sends none.
+    ///
+    /// The connection fails once nothing was heard for the user timeout.
+    pub fn set_keepalive(&mut self, interval: Option<Duration>) {
+        self.stack_socket().set_keep_alive(interval.map(duration));
+    }
+
+    /// Sets how long sent data may stay unacknowledged, and probes unanswered, while nothing is heard.
+    ///
+    /// Source: RFC 9293 §3.9.1.1, the user timeout.
+    pub const fn set_user_timeout(&mut self, timeout: Duration) {
+        self.timeouts.user = timeout;
     }
 
     pub(super) fn stack_socket(&mut self) -> &mut Socket<'static> {

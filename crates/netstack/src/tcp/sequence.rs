@@ -34,6 +34,17 @@ impl HighestSent {
         }
     }
 
+    /// Says whether `sequence` was sent and, being `oldest` or later, is not acknowledged; before any
+    /// acknowledgement the first segment alone was sent.
+    ///
+    /// Source: RFC 5927 §4.1: SND.UNA =< SEG.SEQ < SND.NXT.
+    pub(super) fn is_outstanding(self, oldest: Option<u32>, sequence: u32) -> bool {
+        self.0.is_some_and(|highest| {
+            let oldest = oldest.unwrap_or_else(|| highest.wrapping_sub(1));
+            !is_before(sequence, oldest) && is_before(sequence, highest)
+        })
+    }
+
     /// Returns it, once anything was sent.
     pub(super) const fn get(self) -> Option<u32> {
         self.0
@@ -70,6 +81,17 @@ mod tests {
                 .unwrap()
                 .checksum_is_valid(&packet.pseudo_header())
         );
+    }
+
+    #[test]
+    fn only_what_was_sent_and_not_acknowledged_is_outstanding() {
+        let mut highest = HighestSent::default();
+        assert!(!highest.is_outstanding(None, 0));
+        highest.pass(&mut segment(u32::MAX - 3, &[7; 10]));
+        let oldest = Some(u32::MAX);
+        let sequences = [u32::MAX - 1, u32::MAX, 0, 5, 6];
+        let outstanding = sequences.map(|sequence| highest.is_outstanding(oldest, sequence));
+        assert_eq!(outstanding, [false, true, true, true, false]);
     }
 
     #[test]

@@ -121,6 +121,32 @@ impl TcpConnection {
         Poll::Ready(Ok(written))
     }
 
+    /// Lends free room of the send buffer to `fill`, which says how much it wrote there.
+    ///
+    /// What is lent lies in one piece and is not empty; more may be free behind it. Waits as
+    /// [`poll_write`](Self::poll_write) does.
+    ///
+    /// # Errors
+    /// [`TcpError::SendingClosed`] after [`shutdown`](Self::shutdown), else why the connection failed.
+    pub fn poll_write_with(
+        &mut self,
+        context: &Context<'_>,
+        fill: impl FnOnce(&mut [u8]) -> usize,
+    ) -> Poll<Result<usize, TcpError>> {
+        if let Some(error) = self.end_of_output() {
+            return Poll::Ready(Err(error));
+        }
+        if !self.stack_socket().can_send() {
+            self.writer = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        let written = self.stack_socket().send(|room| {
+            let written = fill(room).min(room.len());
+            (written, written)
+        });
+        Poll::Ready(Ok(written.unwrap_or(0)))
+    }
+
     /// Waits until the other end has acknowledged everything that was written.
     ///
     /// # Errors

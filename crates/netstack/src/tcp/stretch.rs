@@ -95,6 +95,11 @@ impl Acknowledged {
 }
 
 impl Acknowledged {
+    /// Returns the oldest sequence number that is not acknowledged, once anything is.
+    pub(super) const fn up_to(&self) -> Option<u32> {
+        self.up_to
+    }
+
     /// Takes note of what a transmission left behind: `queued_len` bytes are not acknowledged, sent
     /// or not, and the sink took all that the stack wanted to send.
     pub(super) fn after_transmission(

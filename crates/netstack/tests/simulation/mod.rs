@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use wirecraft_ip_packets::IpPacket;
 use wirecraft_netstack::{FourTuple, TcpConfig, TcpConnection, TcpError, TcpState, Transmission};
 use wirecraft_time::Instant;
 
@@ -221,6 +222,19 @@ impl Pair {
             }));
         }
     }
+}
+
+/// Lets the client send into the void; returns the sequence numbers.
+pub(crate) fn send_into_void(pair: &mut Pair) -> Vec<u32> {
+    let mut packets: Vec<Vec<u8>> = Vec::new();
+    let _ = pair
+        .client
+        .poll_transmit(pair.now, &mut packets, usize::MAX);
+    let sequence = |packet: &Vec<u8>| {
+        let packet = IpPacket::parse(packet).unwrap();
+        packet.tcp().unwrap().seq()
+    };
+    packets.iter().map(sequence).collect()
 }
 
 /// Reads everything that is there; `None` at the end of the stream.
