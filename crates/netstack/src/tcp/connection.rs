@@ -15,7 +15,7 @@ use super::config::TcpConfig;
 use super::device::{Egress, Ingress};
 use super::error::TcpError;
 use super::held::HeldPackets;
-use super::segment::Segment;
+use super::segment::{Segment, checksum_is_valid};
 use super::sequence::HighestSent;
 use super::state::{Ending, TcpState};
 use super::stretch::Acknowledged;
@@ -347,7 +347,9 @@ impl TcpConnection {
     /// Shows the stack a packet, but only TCP: to others it would answer with ICMP of its own.
     fn process(&mut self, now: Instant, packet: &[u8]) {
         self.now = now;
-        let Some(segment) = Segment::read(packet) else {
+        // The stack leaves checksums to us.
+        let segment = Segment::read(packet).filter(|_| checksum_is_valid(packet));
+        let Some(segment) = segment else {
             return;
         };
         let segment_len = self.segment_len();

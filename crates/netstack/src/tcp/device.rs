@@ -1,9 +1,10 @@
 //! The two directions of smoltcp's device, each without a buffer of its own.
 
-use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
+use smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::Instant;
 
 use super::held::HeldPackets;
+use super::segment::write_checksum;
 use super::sequence::HighestSent;
 use crate::sink::PacketSink;
 
@@ -108,6 +109,7 @@ impl TxToken for Answer<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
         let packet = self.held.push(len);
         let result = write(packet);
+        write_checksum(packet);
         self.highest_sent.pass(packet);
         result
     }
@@ -120,6 +122,7 @@ impl<S: PacketSink> TxToken for Slot<'_, S> {
             None => self.held.push(len),
         };
         let result = write(packet);
+        write_checksum(packet);
         self.highest_sent.pass(packet);
         result
     }
@@ -129,5 +132,7 @@ fn capabilities(mtu: usize) -> DeviceCapabilities {
     let mut capabilities = DeviceCapabilities::default();
     capabilities.medium = Medium::Ip;
     capabilities.max_transmission_unit = mtu;
+    // Ours is made of vector code, and the pieces of one acknowledgement need it once.
+    capabilities.checksum.tcp = Checksum::None;
     capabilities
 }

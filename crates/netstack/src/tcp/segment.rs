@@ -92,6 +92,48 @@ impl Segment {
     }
 }
 
+/// Says whether the checksum of the segment in `packet` is right; `false` if there is none.
+pub(super) fn checksum_is_valid(packet: &[u8]) -> bool {
+    let sum = Segment::read(packet).and_then(|segment| sum(packet, segment.offset));
+    sum.is_some_and(|sum| sum.finish() == 0)
+}
+
+/// Writes the checksum of the segment in `packet`, whose field for it is zero.
+pub(super) fn write_checksum(packet: &mut [u8]) {
+    let Some(offset) = Segment::read(packet).map(|segment| segment.offset) else {
+        return;
+    };
+    let checksum = sum(packet, offset).map(Sum::finish);
+    let field = packet.get_mut(offset + CHECKSUM_AT..offset + CHECKSUM_AT + 2);
+    if let (Some(checksum), Some(field)) = (checksum, field) {
+        field.copy_from_slice(&checksum.to_be_bytes());
+    }
+}
+
+/// Sums a segment up to the end of its packet, and the pseudo header: addresses, protocol, length.
+///
+/// Source: RFC 9293 §3.1.
+fn sum(packet: &[u8], offset: usize) -> Option<Sum> {
+    let (packet_len, addresses) = match packet.first()? >> 4 {
+        4 => (usize::from(u16_at(packet, 2)?), packet.get(12..20)?),
+        _ => (
+            IPV6_HEADER_LEN + usize::from(u16_at(packet, 4)?),
+            packet.get(8..IPV6_HEADER_LEN)?,
+        ),
+    };
+    let segment = packet.get(offset..packet_len)?;
+    let sum = Sum::new()
+        .add_bytes(addresses)
+        .add_u16(u16::from(Protocol::TCP.number()))
+        .add_u32(u32::try_from(segment.len()).ok()?);
+    Some(sum.add_bytes(segment))
+}
+
+fn u16_at(packet: &[u8], at: usize) -> Option<u16> {
+    let bytes = packet.get(at..)?.first_chunk()?;
+    Some(u16::from_be_bytes(*bytes))
+}
+
 fn read_u32(header: &[u8; TCP_HEADER_LEN], at: usize) -> u32 {
     u32::from(read_u16(header, at)) << 16 | u32::from(read_u16(header, at + 2))
 }
@@ -168,6 +210,35 @@ mod tests {
         assert_eq!((segment.seq(), segment.ack()), (0xfffe_fffd, 0));
         assert_eq!(segment.flags(), TcpFlags::ACK);
         assert!(segment.checksum_is_valid(&parsed.pseudo_header()));
+    }
+
+    #[test]
+    fn checksum_is_that_of_the_builder_and_any_flipped_bit_is_noticed() {
+        let four = v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+        let six = v6("fd00::1".parse().unwrap(), "fd00::2".parse().unwrap());
+        for len in [0, 1, 1379, 1380] {
+            let data = vec![0xa5; len];
+            let packets = [
+                four.tcp(1, 2).payload(&data).build(),
+                six.tcp(1, 2).payload(&data).build(),
+            ];
+            for mut packet in packets {
+                assert!(checksum_is_valid(&packet));
+                // Ethernet pads short packets: what is behind the end does not count.
+                assert!(checksum_is_valid(&[packet.as_slice(), &[1, 2, 3]].concat()));
+                let built = packet.clone();
+                let field = Segment::read(&packet).unwrap().offset + CHECKSUM_AT;
+                packet[field..field + 2].fill(0);
+                write_checksum(&mut packet);
+                assert_eq!(packet, built);
+                for at in [13, 25, field, packet.len() - 1] {
+                    packet[at] ^= 0x10;
+                    assert!(!checksum_is_valid(&packet), "byte {at}");
+                    packet[at] ^= 0x10;
+                }
+            }
+        }
+        assert!(!checksum_is_valid(&[0x45; 20]) && !checksum_is_valid(&[]));
     }
 
     #[test]
