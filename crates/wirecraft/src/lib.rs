@@ -2,11 +2,14 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+#[cfg(feature = "connector")]
+pub mod connector;
 pub mod dial;
 pub mod dns;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod network;
+pub mod relay;
 
 mod connect;
 mod endpoints;
@@ -23,6 +26,7 @@ mod stack;
 mod status;
 mod target;
 mod tcp;
+mod transit;
 mod tunnel;
 mod tunnel_network;
 mod udp;
@@ -46,6 +50,7 @@ pub use stack::{Stack, StackConfig, StackCounters, StackHandle};
 pub use status::TunnelStatus;
 pub use target::{Target, ToTarget};
 pub use tcp::{ReadHalf, TcpListener, TcpStream, WriteHalf};
+pub use transit::{Passage, PassageError, Transit};
 pub use tunnel::Tunnel;
 pub use tunnel_network::TunnelNetwork;
 pub use udp::UdpSocket;
@@ -54,8 +59,8 @@ pub use wirecraft_net::{
     BindError, Clock, DriverGone as TunnelClosed, SocketCounters, SystemEntropy,
 };
 pub use wirecraft_netstack::{
-    Binding, EchoError, EchoReply, Filter, PortError, RawConfig, RawError, TcpError, UdpError,
-    Unreachable,
+    Binding, EchoError, EchoReply, Filter, PortError, RawConfig, RawError, Received, TcpConfig,
+    TcpError, UdpConfig, UdpError, Unreachable,
 };
 pub use wirecraft_noise_handshake::{KeyError, KeyText, PresharedKey, PrivateKey, PublicKey};
 pub use wirecraft_scan::{

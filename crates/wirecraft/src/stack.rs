@@ -29,8 +29,8 @@ use tokio::sync::mpsc;
 use wirecraft_ip_packets::Reassembler;
 use wirecraft_net::{Clock, Inner, Packets, SystemEntropy};
 use wirecraft_netstack::{
-    Answers, Bindings, Demux, Listener, OwnAddresses, PacketSink, RawEndpoint, UdpEndpoint,
-    Unreachable,
+    Answers, Bindings, Demux, Listener, OwnAddresses, PacketSink, RawEndpoint, TcpConfig,
+    UdpEndpoint, Unreachable,
 };
 use wirecraft_time::Instant;
 use wirecraft_tunnel::{Arena, SendError};
@@ -70,12 +70,23 @@ impl StackConfig {
     }
 }
 
+/// Bytes that all connections together may buffer in each direction, as far as the least of each allows.
+const BUFFERS_LEN: usize = 32 << 20;
+const BUFFER_LEN_MIN: usize = 64 << 10;
+const BUFFER_LEN_MAX: usize = 1 << 20;
+
+/// Returns the size of the buffers of one more connection beside `connections` others: few may fill a
+/// long path each, many must not fill the memory.
+fn buffer_len(connections: usize) -> usize {
+    (BUFFERS_LEN / (connections + 1)).clamp(BUFFER_LEN_MIN, BUFFER_LEN_MAX)
+}
+
 /// What a stack did not take in, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StackCounters {
     /// Packets that are malformed, or fail a checksum.
     pub malformed: u64,
-    /// Packets to addresses that are not the tunnel's.
+    /// Packets to addresses that are not the tunnel's, and that no gateway took.
     pub not_ours: u64,
     /// Fragments that were dropped.
     pub fragments_dropped: u64,
@@ -100,6 +111,8 @@ pub struct Stack {
     reassembler: Reassembler,
     answers: Answers,
     counters: StackCounters,
+    /// Who gets what is sent to other addresses than ours.
+    transit: Option<mpsc::Sender<Vec<u8>>>,
     commands: mpsc::Receiver<Command>,
     ready: mpsc::UnboundedReceiver<Ready>,
     attention: Attention,
@@ -142,6 +155,7 @@ impl Stack {
             answers: Answers::new(config.mtu, rng.next_u32()),
             rng,
             counters: StackCounters::default(),
+            transit: None,
             commands,
             ready,
             attention,
@@ -149,6 +163,17 @@ impl Stack {
             timers: Timers::default(),
         };
         (stack, handle)
+    }
+
+    /// How a connection behaves whose owner asks for nothing else.
+    fn tcp_config(&self) -> TcpConfig {
+        let buffer_len = buffer_len(self.tcp.connection_count());
+        TcpConfig {
+            mtu: self.mtu,
+            receive_buffer_len: buffer_len,
+            send_buffer_len: buffer_len,
+            ..TcpConfig::default()
+        }
     }
 
     /// Does what is due and writes packets into `sink` until it is full.

@@ -5,8 +5,9 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wirecraft_netstack::{Binding, FourTuple, Listener, TcpError};
@@ -59,6 +60,57 @@ impl TcpStream {
     pub fn set_nodelay(&self, nodelay: bool) {
         self.0.shared.lock().connection.set_nagle(!nodelay);
         self.0.shared.notify();
+    }
+
+    /// Sets the interval of keepalive probes while the connection is idle; `None`, as at first, sends none.
+    ///
+    /// The connection fails once nothing was heard for the [user timeout](Self::set_user_timeout).
+    pub fn set_keepalive(&self, interval: Option<Duration>) {
+        self.0.shared.lock().connection.set_keepalive(interval);
+        self.0.shared.notify();
+    }
+
+    /// Sets how long sent data may stay unacknowledged while nothing is heard; 5 minutes at first.
+    ///
+    /// Source: RFC 9293 §3.9.1.1.
+    pub fn set_user_timeout(&self, timeout: Duration) {
+        self.0.shared.lock().connection.set_user_timeout(timeout);
+        self.0.shared.notify();
+    }
+
+    /// Waits for received bytes and lends them to `take`, which says how many it took; 0 is the end.
+    ///
+    /// Nothing is copied. Behind what is lent there may be more. The connection is locked meanwhile:
+    /// `take` must not use it, nor wait. One task at a time reads.
+    ///
+    /// # Errors
+    /// As reading by [`AsyncRead`].
+    pub fn poll_read_with(
+        &self,
+        cx: &Context<'_>,
+        take: impl FnOnce(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_read_with(cx, take)
+    }
+
+    /// Waits for free room and lends it to `fill`, which says how many bytes it wrote there.
+    ///
+    /// Nothing is copied. The connection is locked meanwhile: `fill` must not use it, nor wait. One task
+    /// at a time writes.
+    ///
+    /// # Errors
+    /// As writing by [`AsyncWrite`].
+    pub fn poll_write_with(
+        &self,
+        cx: &Context<'_>,
+        fill: impl FnOnce(&mut [u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_write_with(cx, fill)
+    }
+
+    /// Closes the sending direction once what was written is sent; reading goes on.
+    pub fn close_writing(&self) {
+        self.0.shutdown();
     }
 
     /// Cuts the connection off: the other end gets a reset.
@@ -136,12 +188,7 @@ impl StreamInner {
                 Poll::Pending => return Poll::Pending,
             }
         }
-        // A reader that has made room may have to say so to the other end.
-        let output = side.connection.has_output();
-        drop(side);
-        if output {
-            self.shared.notify();
-        }
+        self.end_step(side);
         Poll::Ready(Ok(()))
     }
 
@@ -155,15 +202,43 @@ impl StreamInner {
         self.shared.notify();
     }
 
+    fn poll_read_with(
+        &self,
+        cx: &Context<'_>,
+        take: impl FnOnce(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
+        let mut side = self.shared.lock();
+        let read = side.connection.poll_read_with(cx, take);
+        self.end_step(side);
+        read.map_err(io_error)
+    }
+
     fn poll_write(&self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut side = self.shared.lock();
         let written = side.connection.poll_write(cx, bytes);
+        self.end_step(side);
+        written.map_err(io_error)
+    }
+
+    fn poll_write_with(
+        &self,
+        cx: &Context<'_>,
+        fill: impl FnOnce(&mut [u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
+        let mut side = self.shared.lock();
+        let written = side.connection.poll_write_with(cx, fill);
+        self.end_step(side);
+        written.map_err(io_error)
+    }
+
+    /// Asks the driver to look at the connection if it has something to send: data, or that a reader
+    /// made room.
+    fn end_step(&self, mut side: MutexGuard<'_, TcpSide>) {
         let output = side.connection.has_output();
         drop(side);
         if output {
             self.shared.notify();
         }
-        written.map_err(io_error)
     }
 
     fn shutdown(&self) {
@@ -265,9 +340,21 @@ impl TcpListener {
     /// # Cancel safety
     /// No connection is lost.
     pub async fn accept(&self) -> Result<(TcpStream, SocketAddr), SocketError> {
-        let stream = poll_fn(|cx| self.shared.lock().poll_accept(cx)).await?;
-        let peer = stream.peer_addr();
-        Ok((stream, peer))
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// As [`accept`](Self::accept), for futures written by hand.
+    pub fn poll_accept(
+        &self,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(TcpStream, SocketAddr), SocketError>> {
+        let accepted = self.shared.lock().poll_accept(cx);
+        accepted
+            .map_ok(|stream| {
+                let peer = stream.peer_addr();
+                (stream, peer)
+            })
+            .map_err(SocketError::from)
     }
 
     /// Returns the port, and the address if it is bound to one.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ipnet::IpNet;
 use tokio::task::JoinSet;
 use wirecraft_net::{DriverGone, DriverHandle};
-use wirecraft_netstack::{Binding, EchoReply, Filter, RawConfig};
+use wirecraft_netstack::{Binding, EchoReply, Filter, RawConfig, TcpConfig, UdpConfig};
 use wirecraft_noise_handshake::PublicKey;
 use wirecraft_tunnel::PeerId;
 
@@ -18,10 +18,11 @@ use crate::events::Events;
 use crate::icmp::{PingOptions, Pinger};
 use crate::raw::RawSocket;
 use crate::socket_error::SocketError;
-use crate::stack::StackHandle;
+use crate::stack::{StackCounters, StackHandle};
 use crate::status::TunnelStatus;
 use crate::target::ToTarget;
 use crate::tcp::{TcpListener, TcpStream};
+use crate::transit::Transit;
 use crate::tunnel_network::TunnelNetwork;
 use crate::udp::UdpSocket;
 
@@ -111,6 +112,35 @@ impl Tunnel {
         self.parts.sockets.tcp_listen(local).await
     }
 
+    /// As [`tcp_listen`](Self::tcp_listen), with room for `backlog` connections that nobody accepted yet.
+    ///
+    /// # Errors
+    /// As [`tcp_listen`](Self::tcp_listen).
+    pub async fn tcp_listen_with(
+        &self,
+        local: impl Into<Binding>,
+        backlog: usize,
+    ) -> Result<TcpListener, SocketError> {
+        self.parts.sockets.tcp_listen_with(local, backlog).await
+    }
+
+    /// Opens a TCP connection to an address, with buffers and timeouts of one's own; the MTU in `config`
+    /// gives way to the tunnel's.
+    ///
+    /// # Errors
+    /// [`SocketError::Tcp`] if it is refused, unreachable or silent; [`SocketError::NoPeer`],
+    /// [`SocketError::NoEndpoint`], [`SocketError::NoSource`], [`SocketError::Closed`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the connection up.
+    pub async fn tcp_connect_with(
+        &self,
+        remote: SocketAddr,
+        config: TcpConfig,
+    ) -> Result<TcpStream, SocketError> {
+        self.parts.sockets.tcp_connect_with(remote, config).await
+    }
+
     /// Binds a UDP socket: to a port of all addresses of the tunnel, or to one address.
     ///
     /// Port 0 takes a free one.
@@ -119,6 +149,18 @@ impl Tunnel {
     /// [`SocketError::Port`], [`SocketError::Closed`].
     pub async fn udp_bind(&self, local: impl Into<Binding>) -> Result<UdpSocket, SocketError> {
         self.parts.sockets.udp_bind(local).await
+    }
+
+    /// As [`udp_bind`](Self::udp_bind), with buffers of one's own.
+    ///
+    /// # Errors
+    /// As [`udp_bind`](Self::udp_bind).
+    pub async fn udp_bind_with(
+        &self,
+        local: impl Into<Binding>,
+        config: UdpConfig,
+    ) -> Result<UdpSocket, SocketError> {
+        self.parts.sockets.udp_bind_with(local, config).await
     }
 
     /// Pings `host` once, with the usual 56 bytes, and waits five seconds for the reply.
@@ -155,6 +197,14 @@ impl Tunnel {
         config: RawConfig,
     ) -> Result<RawSocket, SocketError> {
         self.parts.sockets.raw_with(filter, config).await
+    }
+
+    /// Takes over what peers send to addresses that are not the tunnel's, to pass it on.
+    ///
+    /// # Errors
+    /// [`SocketError::Closed`].
+    pub async fn transit(&self) -> Result<Transit, SocketError> {
+        self.parts.sockets.transit(self.parts.mtu).await
     }
 
     /// The resolver that looks names up inside the tunnel.
@@ -204,6 +254,14 @@ impl Tunnel {
             sockets,
             aead_path,
         })
+    }
+
+    /// What came through the tunnel and found no socket, by reason.
+    ///
+    /// # Errors
+    /// [`SocketError::Closed`].
+    pub async fn stack_counters(&self) -> Result<StackCounters, SocketError> {
+        self.parts.sockets.counters().await
     }
 
     /// The public key of a peer that an event speaks of; `None` if it was removed.

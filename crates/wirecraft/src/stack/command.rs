@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use wirecraft_netstack::{
     Binding, EchoEndpoint, Filter, FourTuple, Listener, RawConfig, RawEndpoint, TcpConfig,
     TcpConnection, UdpConfig, UdpEndpoint,
@@ -25,7 +25,8 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, SocketError>>;
 pub(super) enum Command {
     Connect {
         remote: SocketAddr,
-        config: TcpConfig,
+        /// That of the stack unless given.
+        config: Option<TcpConfig>,
         answer: Answer<TcpStream>,
     },
     Listen {
@@ -46,6 +47,14 @@ pub(super) enum Command {
         filter: Filter,
         config: RawConfig,
         answer: Answer<RawSocket>,
+    },
+    Transit {
+        packets: mpsc::Sender<Vec<u8>>,
+        answer: Answer<()>,
+    },
+    Accept {
+        packet: Vec<u8>,
+        answer: Answer<TcpStream>,
     },
     Counters {
         answer: Answer<StackCounters>,
@@ -90,6 +99,13 @@ impl Stack {
             } => {
                 let _ = answer.send(Ok(self.open_raw(filter, &config)));
             }
+            Command::Transit { packets, answer } => {
+                self.transit = Some(packets);
+                let _ = answer.send(Ok(()));
+            }
+            Command::Accept { packet, answer } => {
+                let _ = answer.send(self.accept_passing(now, &packet));
+            }
             Command::Counters { answer } => {
                 let _ = answer.send(Ok(self.counters));
             }
@@ -100,14 +116,17 @@ impl Stack {
         &mut self,
         now: Instant,
         remote: SocketAddr,
-        config: TcpConfig,
+        config: Option<TcpConfig>,
     ) -> Result<TcpStream, SocketError> {
         let source = self.source_for(remote.ip())?;
         let port = self.tcp.pick_port(source, remote, &mut self.rng)?;
         let local = SocketAddr::new(source, port);
-        let config = TcpConfig {
-            mtu: self.mtu,
-            ..config
+        let config = match config {
+            None => self.tcp_config(),
+            Some(config) => TcpConfig {
+                mtu: self.mtu,
+                ..config
+            },
         };
         let connection = TcpConnection::connect(now, local, remote, &config, self.rng.next_u64())?;
         let tuple = connection.tuple();

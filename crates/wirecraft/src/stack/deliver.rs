@@ -3,18 +3,20 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
 use wirecraft_ip_packets::{
     Echo, Icmpv4Kind, Icmpv6Kind, IpPacket, Reassembled, TcpFlags, TcpSegment, Transport,
     UdpDatagram,
 };
 use wirecraft_netstack::{
-    Binding, EchoReply, FourTuple, Listener, Report, Subject, Target, TcpConfig, TcpConnection,
+    Binding, EchoReply, FourTuple, Listener, Report, Subject, Target, TcpConnection, TcpError,
     TcpState, Unreachable,
 };
 use wirecraft_time::Instant;
 
 use super::Stack;
 use super::shared::{Queueable, Ready, Shared, TcpSide};
+use crate::socket_error::SocketError;
 use crate::tcp::TcpStream;
 
 impl Stack {
@@ -27,7 +29,7 @@ impl Stack {
         if self.offer_raw(&packet) {
             return;
         }
-        if !self.addresses.contains(packet.destination()) {
+        if self.transit.is_none() && !self.addresses.contains(packet.destination()) {
             self.counters.not_ours += 1;
             return;
         }
@@ -57,6 +59,10 @@ impl Stack {
     }
 
     fn dispatch(&mut self, now: Instant, packet: &IpPacket<'_>) {
+        if !self.addresses.contains(packet.destination()) {
+            self.pass_on(now, packet);
+            return;
+        }
         match packet.transport() {
             Ok(Transport::Tcp(segment)) => self.dispatch_tcp(now, packet, &segment),
             Ok(Transport::Udp(datagram)) => self.dispatch_udp(now, packet, &datagram),
@@ -69,12 +75,8 @@ impl Stack {
     }
 
     fn dispatch_tcp(&mut self, now: Instant, packet: &IpPacket<'_>, segment: &TcpSegment<'_>) {
-        let tuple = FourTuple::new(
-            SocketAddr::new(packet.destination(), segment.destination_port()),
-            SocketAddr::new(packet.source(), segment.source_port()),
-        );
-        let opening = TcpFlags::SYN.with(TcpFlags::ACK).with(TcpFlags::RST);
-        let is_first = segment.flags().bits() & opening.bits() == TcpFlags::SYN.bits();
+        let tuple = four_tuple(packet, segment);
+        let is_first = is_first(segment);
         match self.tcp.find(&tuple) {
             Target::Connection(shared) => {
                 let shared = Arc::clone(shared);
@@ -86,13 +88,38 @@ impl Stack {
                     self.accept(now, tuple, packet, listener);
                 }
             }
-            Target::Listener(listener) if is_first => {
+            Target::Listener(listener)
+                if is_first && self.addresses.contains(packet.destination()) =>
+            {
                 let listener = Arc::clone(listener);
                 self.accept(now, tuple, packet, listener);
             }
             Target::Listener(_) | Target::Nobody => {
                 self.counters.no_socket += 1;
                 self.answers.reset(packet, segment);
+            }
+        }
+    }
+
+    /// Gives a packet to another address than ours to the gateway, unless it is of a connection that was
+    /// accepted under that address.
+    fn pass_on(&mut self, now: Instant, packet: &IpPacket<'_>) {
+        if let Ok(Transport::Tcp(segment)) = packet.transport() {
+            let tuple = four_tuple(packet, &segment);
+            let known = self.tcp.connection(&tuple).is_some();
+            if known || !is_first(&segment) {
+                self.dispatch_tcp(now, packet, &segment);
+                return;
+            }
+        }
+        let passed = self
+            .transit
+            .as_ref()
+            .map(|transit| transit.try_send(packet.as_bytes().to_vec()));
+        if let Some(Err(error)) = passed {
+            self.counters.not_ours += 1;
+            if matches!(error, mpsc::error::TrySendError::Closed(_)) {
+                self.transit = None;
             }
         }
     }
@@ -113,6 +140,25 @@ impl Stack {
         true
     }
 
+    /// Accepts a connection to another address than ours for the gateway.
+    pub(super) fn accept_passing(
+        &mut self,
+        now: Instant,
+        bytes: &[u8],
+    ) -> Result<TcpStream, SocketError> {
+        let not_opening = SocketError::Tcp(TcpError::NotOpening);
+        let packet = IpPacket::parse(bytes).map_err(|_| not_opening)?;
+        let segment = packet.tcp().map_err(|_| not_opening)?;
+        let tuple = four_tuple(&packet, &segment);
+        if let Some(old) = self.tcp.connection(&tuple).cloned() {
+            self.make_way(&tuple, &old);
+        }
+        let (config, seed) = (self.tcp_config(), self.rng.next_u64());
+        let connection = TcpConnection::accept(now, tuple, bytes, &config, seed)?;
+        let shared = self.add_connection(tuple, connection, None)?;
+        Ok(TcpStream::new(shared, tuple, Arc::clone(&self.now)))
+    }
+
     fn accept(
         &mut self,
         now: Instant,
@@ -123,10 +169,7 @@ impl Stack {
         if !listener.lock().begin() {
             return;
         }
-        let config = TcpConfig {
-            mtu: self.mtu,
-            ..TcpConfig::default()
-        };
+        let config = self.tcp_config();
         let seed = self.rng.next_u64();
         let accepted = TcpConnection::accept(now, tuple, packet.as_bytes(), &config, seed);
         let added = accepted
@@ -204,11 +247,13 @@ impl Stack {
     /// Tells a socket that a packet of it did not arrive; returns whether there is such a socket.
     fn report(&mut self, now: Instant, report: &Report) -> bool {
         match report.subject {
-            Subject::Tcp(tuple) => {
+            Subject::Tcp { tuple, sequence } => {
                 let Some(shared) = self.tcp.connection(&tuple) else {
                     return false;
                 };
-                shared.lock().connection.unreachable(now, report.why);
+                let mut side = shared.lock();
+                side.connection.unreachable(now, report.why, sequence);
+                drop(side);
                 queue(&mut self.turn, shared);
             }
             Subject::Udp { local, remote } => {
@@ -233,6 +278,19 @@ impl Stack {
         }
         true
     }
+}
+
+fn four_tuple(packet: &IpPacket<'_>, segment: &TcpSegment<'_>) -> FourTuple {
+    FourTuple::new(
+        SocketAddr::new(packet.destination(), segment.destination_port()),
+        SocketAddr::new(packet.source(), segment.source_port()),
+    )
+}
+
+/// Says whether a segment opens a connection.
+fn is_first(segment: &TcpSegment<'_>) -> bool {
+    let opening = TcpFlags::SYN.with(TcpFlags::ACK).with(TcpFlags::RST);
+    segment.flags().bits() & opening.bits() == TcpFlags::SYN.bits()
 }
 
 /// Puts an endpoint into this turn, unless it is queued already.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use wirecraft_ip_packets::Protocol;
 use wirecraft_netstack::{Binding, Filter, OwnAddresses, RawConfig, TcpConfig, UdpConfig};
 
 use super::StackCounters;
@@ -14,10 +15,14 @@ use crate::icmp::{PingOptions, Pinger};
 use crate::raw::RawSocket;
 use crate::socket_error::SocketError;
 use crate::tcp::{TcpListener, TcpStream};
+use crate::transit::{self, Transit};
 use crate::udp::UdpSocket;
 
 /// Connections that may wait to be accepted, unless the listener is told otherwise.
 const BACKLOG: usize = 128;
+
+/// What a socket asks for that only sends. Source: IANA protocol numbers, "Reserved".
+const NO_PROTOCOL: Protocol = Protocol::new(255);
 
 /// Opens sockets in the stack of a tunnel; may be cloned.
 #[derive(Clone)]
@@ -44,7 +49,7 @@ impl StackHandle {
     /// # Cancel safety
     /// The attempt is given up.
     pub async fn tcp_connect(&self, remote: SocketAddr) -> Result<TcpStream, SocketError> {
-        self.tcp_connect_with(remote, TcpConfig::default()).await
+        self.tcp_connect_by(remote, None).await
     }
 
     /// As [`tcp_connect`](Self::tcp_connect), with buffers and timeouts of one's own; the MTU in
@@ -56,6 +61,14 @@ impl StackHandle {
         &self,
         remote: SocketAddr,
         config: TcpConfig,
+    ) -> Result<TcpStream, SocketError> {
+        self.tcp_connect_by(remote, Some(config)).await
+    }
+
+    async fn tcp_connect_by(
+        &self,
+        remote: SocketAddr,
+        config: Option<TcpConfig>,
     ) -> Result<TcpStream, SocketError> {
         let stream = self
             .command(|answer| Command::Connect {
@@ -165,6 +178,27 @@ impl StackHandle {
             answer,
         })
         .await
+    }
+
+    /// Takes over what is sent to addresses that are not the stack's; packets have at most `mtu` bytes.
+    ///
+    /// # Errors
+    /// [`SocketError::Closed`].
+    pub async fn transit(&self, mtu: usize) -> Result<Transit, SocketError> {
+        let raw = self.raw(Filter::protocol(NO_PROTOCOL)).await?;
+        let (packets, received) = mpsc::channel(transit::PACKETS_MAX);
+        self.command(|answer| Command::Transit { packets, answer })
+            .await?;
+        Ok(Transit::new(received, self.clone(), raw, mtu))
+    }
+
+    /// Accepts a connection whose first segment is `packet`, to whatever address it goes.
+    pub(crate) async fn accept(&self, packet: Vec<u8>) -> Result<TcpStream, SocketError> {
+        let stream = self
+            .command(|answer| Command::Accept { packet, answer })
+            .await?;
+        stream.established().await?;
+        Ok(stream)
     }
 
     /// Returns what the stack did not take in.

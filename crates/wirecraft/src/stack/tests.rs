@@ -21,6 +21,8 @@ use super::{Now, Stack, StackConfig, StackHandle};
 use crate::icmp::PingOptions;
 use crate::socket_error::SocketError;
 
+mod crowd;
+
 /// A seeded generator (SplitMix64). Tests are not to be unpredictable.
 struct Seeded(u64);
 
@@ -224,36 +226,6 @@ async fn halves_serve_two_tasks_at_once() {
     read.read_to_end(&mut received).await.unwrap();
     assert!(received == pattern(3 << 20, 7));
     sending.await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn many_connections_share_the_tunnel() {
-    let pair = pair();
-    let listener = pair.server.tcp_listen(80).await.unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(async move {
-                let (mut read, mut write) = stream.into_split();
-                tokio::io::copy(&mut read, &mut write).await.unwrap();
-            });
-        }
-    });
-    let mut tasks = tokio::task::JoinSet::new();
-    for number in 0..100 {
-        let client = pair.client.clone();
-        tasks.spawn(async move {
-            let mut stream = client.tcp_connect(at(SERVER_V4, 80)).await.unwrap();
-            stream.write_all(&pattern(10_000, number)).await.unwrap();
-            stream.shutdown().await.unwrap();
-            let mut received = Vec::new();
-            stream.read_to_end(&mut received).await.unwrap();
-            assert!(received == pattern(10_000, number));
-        });
-    }
-    while let Some(done) = tasks.join_next().await {
-        done.unwrap();
-    }
 }
 
 #[tokio::test(start_paused = true)]
