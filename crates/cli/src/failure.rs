@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Call(anyhow::Error),
     /// The network said no, and the output has told so: exit status 1 without a further line.
     Told,
+    /// The program that was run ended so, and has told why: its exit status without a further line.
+    Status(u8),
     /// Nobody reads the output any more, as behind `| head`: exit status 0.
     OutputClosed,
 }
@@ -42,6 +44,7 @@ impl Failure {
                 ExitCode::from(2)
             }
             Self::Told => ExitCode::from(1),
+            Self::Status(status) => ExitCode::from(status),
             Self::OutputClosed => ExitCode::SUCCESS,
         }
     }

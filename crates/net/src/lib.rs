@@ -3,6 +3,8 @@
 
 mod alarm;
 mod clock;
+#[cfg(target_os = "linux")]
+pub mod confine;
 mod driver;
 mod entropy;
 mod handle;
@@ -19,7 +21,7 @@ pub use entropy::SystemEntropy;
 pub use handle::{DriverGone, DriverHandle};
 pub use inner::{Inner, Packets};
 #[cfg(target_os = "linux")]
-pub use tun::{Tun, TunConfig, TunCounters, TunError, TunOffloads, TunState};
+pub use tun::{Tun, TunConfig, TunCounters, TunError, TunOffloads, TunParcel, TunState};
 pub use udp::{
     BindError, SocketChange, SocketChangeError, SocketCounters, UdpOffloads, UdpTransport,
 };

@@ -4,6 +4,7 @@
 //! into packets where they are sealed, [`coalesce`] puts together what goes up from where it was opened.
 
 mod coalesce;
+mod device;
 mod link_events;
 mod segment;
 mod split;
@@ -21,12 +22,13 @@ use rustix::io::Errno;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
-use tun_rs::{DeviceBuilder, SyncDevice};
 use wirecraft_time::Instant;
 use wirecraft_tunnel::{Arena, SendError};
 
 use crate::inner::{Inner, Packets};
 use coalesce::{BATCH_MAX, Coalescer};
+use device::Device;
+pub use device::TunParcel;
 use link_events::LinkEvents;
 use split::Rest;
 use unreachable::Unreachables;
@@ -103,7 +105,7 @@ pub enum TunState {
 
 /// A network interface as the inner side of a tunnel.
 pub struct Tun {
-    device: AsyncFd<SyncDevice>,
+    device: AsyncFd<Device>,
     name: String,
     state: watch::Sender<TunState>,
     link_events: Option<LinkEvents>,
@@ -126,34 +128,43 @@ impl Tun {
     /// # Errors
     /// [`TunError::Open`].
     pub fn open(config: &TunConfig) -> Result<Self, TunError> {
-        Self::open_device(config).map_err(|source| TunError::Open {
-            name: config.name.clone(),
-            source,
-        })
+        let opened = TunParcel::open(config)?;
+        let name = config.name.clone();
+        let link_events = LinkEvents::open()
+            .inspect_err(|error| tracing::warn!(%error, "changes of the MTU will not be noticed"));
+        Self::serve(opened, link_events.ok()).map_err(|source| TunError::Open { name, source })
+    }
+
+    /// Takes over an interface that was opened elsewhere, perhaps in another network namespace. Needs a
+    /// tokio runtime.
+    ///
+    /// That its MTU is changed afterwards goes unnoticed.
+    ///
+    /// # Errors
+    /// [`TunError::Open`] if its descriptor cannot be waited for.
+    pub fn adopt(parcel: TunParcel) -> Result<Self, TunError> {
+        let name = parcel.name.clone();
+        Self::serve(parcel, None).map_err(|source| TunError::Open { name, source })
     }
 
     #[expect(
         deprecated,
         reason = "its successor is unsafe for types that change their descriptor, which this one does not"
     )]
-    fn open_device(config: &TunConfig) -> io::Result<Self> {
-        let TunOffloads { tcp, udp } = config.offloads;
-        let device = DeviceBuilder::new()
-            .name(&config.name)
-            .mtu(config.mtu)
-            .offload(tcp)
-            .inherit_enable_state()
-            .build_sync()?;
-        device.set_nonblocking(true)?;
-        let (name, mtu) = (device.name()?, usize::from(device.mtu()?));
-        let has_header = device.tcp_gso();
-        let coalescer = Coalescer::new(has_header, has_header && udp && device.udp_gso());
-        let link_events = LinkEvents::open()
-            .inspect_err(|error| tracing::warn!(%error, "changes of the MTU will not be noticed"));
+    fn serve(opened: TunParcel, link_events: Option<LinkEvents>) -> io::Result<Self> {
+        let TunParcel {
+            device,
+            name,
+            mtu,
+            offloads,
+        } = opened;
+        let mtu = usize::from(mtu);
+        let has_header = offloads.tcp;
+        let coalescer = Coalescer::new(has_header, has_header && offloads.udp);
         Ok(Self {
             name,
             state: watch::Sender::new(TunState::Open { mtu }),
-            link_events: link_events.ok(),
+            link_events,
             mtu,
             read: vec![0; READ_LEN_MAX].into_boxed_slice(),
             read_len: 0,
@@ -199,15 +210,11 @@ impl Tun {
     }
 
     fn look_again(&mut self) {
-        let device = self.device.get_ref();
-        if device.name().is_err() {
+        let Ok(mtu) = self.device.get_ref().mtu() else {
             self.state.send_replace(TunState::Gone);
             return;
-        }
-        // An interface that was moved to another namespace keeps its MTU as far as we know.
-        let Ok(mtu) = device.mtu().map(usize::from) else {
-            return;
         };
+        let mtu = mtu.unwrap_or(self.mtu);
         if mtu != self.mtu {
             tracing::debug!(mtu, "the MTU was changed");
             self.mtu = mtu;

@@ -4,7 +4,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use wirecraft_net::{
     Clock, Driver, DriverConfig, DriverGone, DriverHandle, Tun, TunConfig, TunError, TunOffloads,
-    TunState, UdpOffloads, UdpTransport,
+    TunParcel, TunState, UdpOffloads, UdpTransport,
 };
 use wirecraft_tunnel::AeadPath;
 
@@ -99,15 +99,41 @@ impl Interface {
     /// # Cancel safety
     /// Dropping the future removes the interface.
     pub async fn up(config: Config, options: InterfaceOptions) -> Result<Self, InterfaceError> {
+        let Offloads { tso, uso, .. } = options.offloads;
+        let mtu = options.mtu.or(config.interface.mtu);
+        let tun = Tun::open(&TunConfig {
+            name: options.name.clone(),
+            mtu: mtu.unwrap_or(DEFAULT_MTU),
+            offloads: TunOffloads { tcp: tso, udp: uso },
+        })?;
+        Self::serve(config, options, tun).await
+    }
+
+    /// Serves an interface that another process opened, as [`confine`](crate::confine) does; it has a name,
+    /// an MTU and offloads of its own.
+    ///
+    /// # Errors
+    /// [`InterfaceError`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the interface up.
+    pub async fn adopt(
+        config: Config,
+        options: InterfaceOptions,
+        parcel: TunParcel,
+    ) -> Result<Self, InterfaceError> {
+        Self::serve(config, options, Tun::adopt(parcel)?).await
+    }
+
+    async fn serve(
+        config: Config,
+        options: InterfaceOptions,
+        tun: Tun,
+    ) -> Result<Self, InterfaceError> {
         let Config {
             interface, peers, ..
         } = config;
-        let Offloads { tso, uso, gso, gro } = options.offloads;
-        let tun = Tun::open(&TunConfig {
-            name: options.name,
-            mtu: options.mtu.or(interface.mtu).unwrap_or(DEFAULT_MTU),
-            offloads: TunOffloads { tcp: tso, udp: uso },
-        })?;
+        let Offloads { gso, gro, .. } = options.offloads;
         let (name, state, mtu) = (tun.name().to_owned(), tun.watch(), tun.mtu());
         let port = interface.listen_port.unwrap_or(0);
         let udp_offloads = UdpOffloads {

@@ -58,6 +58,8 @@ pub use wirecraft_ip_packets as ip_packets;
 pub use wirecraft_net::{
     BindError, Clock, DriverGone as TunnelClosed, SocketCounters, SystemEntropy,
 };
+#[cfg(target_os = "linux")]
+pub use wirecraft_net::{TunParcel, confine};
 pub use wirecraft_netstack::{
     Binding, EchoError, EchoReply, Filter, PortError, RawConfig, RawError, Received, TcpConfig,
     TcpError, UdpConfig, UdpError, Unreachable,

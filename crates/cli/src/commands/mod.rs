@@ -3,6 +3,8 @@
 mod demo;
 mod dns;
 mod forward;
+#[cfg(target_os = "linux")]
+mod exec;
 mod genkey;
 mod genpsk;
 mod get;
@@ -31,6 +33,11 @@ pub(crate) enum Command {
     Forward(forward::Forward),
     Proxy(proxy::Proxy),
     #[cfg(target_os = "linux")]
+    Exec(exec::Exec),
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    ExecStage(exec::ExecStage),
+    #[cfg(target_os = "linux")]
     Tun(tun::Tun),
 }
 
@@ -46,6 +53,10 @@ impl Command {
             Self::Get(command) => block_on(command.run(verbosity)),
             Self::Forward(command) => block_on(command.run(verbosity)),
             Self::Proxy(command) => block_on(command.run(verbosity)),
+            #[cfg(target_os = "linux")]
+            Self::Exec(command) => block_on_one_thread(command.run(verbosity)),
+            #[cfg(target_os = "linux")]
+            Self::ExecStage(command) => command.run(),
             #[cfg(target_os = "linux")]
             Self::Tun(command) => block_on_one_thread(command.run(verbosity)),
         }
