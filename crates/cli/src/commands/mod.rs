@@ -12,6 +12,8 @@ mod key_output;
 mod ping;
 mod proxy;
 mod pubkey;
+#[cfg(unix)]
+mod serve;
 #[cfg(target_os = "linux")]
 mod tun;
 
@@ -32,6 +34,8 @@ pub(crate) enum Command {
     Get(get::Get),
     Forward(forward::Forward),
     Proxy(proxy::Proxy),
+    #[cfg(unix)]
+    Serve(serve::Serve),
     #[cfg(target_os = "linux")]
     Exec(exec::Exec),
     #[cfg(target_os = "linux")]
@@ -53,6 +57,8 @@ impl Command {
             Self::Get(command) => block_on(command.run(verbosity)),
             Self::Forward(command) => block_on(command.run(verbosity)),
             Self::Proxy(command) => block_on(command.run(verbosity)),
+            #[cfg(unix)]
+            Self::Serve(command) => block_on(command.run(verbosity)),
             #[cfg(target_os = "linux")]
             Self::Exec(command) => block_on_one_thread(command.run(verbosity)),
             #[cfg(target_os = "linux")]
