@@ -425,6 +425,34 @@ fn zero_window_opens_again_when_the_reader_comes_back() {
 }
 
 #[test]
+fn end_whose_window_is_closed_hears_that_the_other_one_has_opened() {
+    let mut pair = Pair::new(Path::CLEAN, 1);
+    pair.server_config.receive_buffer_len = 8192;
+    pair.run_until(|pair| pair.server.is_some() && pair.client.state() == TcpState::Established);
+    let (up, down) = (pattern(1 << 20, 4), pattern(4 << 20, 5));
+    assert_eq!(write(&mut pair.client, &up).unwrap(), up.len());
+    let mut sent = 0;
+    // Nobody reads: both ends are full, and probe each other.
+    for _ in 0..100 {
+        sent += write(pair.server(), &down[sent..]).unwrap();
+        pair.run_for(Duration::from_secs(1));
+    }
+    assert!(sent > 1 << 20 && sent < down.len(), "both buffers are full");
+    let mut received = Vec::new();
+    pair.run_until(|pair| {
+        received.extend(read(&mut pair.client).unwrap().unwrap());
+        received.len() == sent
+    });
+    assert!(received == down[..sent]);
+    let mut got_up = Vec::new();
+    pair.run_until(|pair| {
+        got_up.extend(read(pair.server()).unwrap().unwrap());
+        got_up.len() == up.len()
+    });
+    assert!(got_up == up);
+}
+
+#[test]
 fn buffer_is_filled_as_far_as_there_is_data() {
     let mut pair = Pair::established(Path::CLEAN, 1);
     write(&mut pair.client, &pattern(1000, 8)).unwrap();

@@ -356,6 +356,10 @@ impl TcpConnection {
         let pieces = self
             .acknowledged
             .pass(packet, segment, self.highest_sent, segment_len);
+        if let Some(up_to) = self.acknowledged.up_to() {
+            self.highest_sent
+                .hear(up_to, self.acknowledged.window_end());
+        }
         if let Some(mut pieces) = pieces {
             while let Some(piece) = pieces.next_piece() {
                 self.show(piece);

@@ -6,13 +6,21 @@
 //! ends are in that state, nothing moves again. A pure acknowledgement must carry SND.NXT, which
 //! never goes back.
 //!
+//! Probes of a closed window are not counted: the byte that is in one was refused as far as anybody knows.
+//! An acknowledgement that carried the number behind it would be refused by an end whose own window is
+//! closed, and with it the news that ours has opened: two ends that both were full never moved again.
+//!
 //! Source: RFC 9293 §3.10.7.4, "If an incoming segment is not acceptable", and §3.4.
 
 use super::segment::{RST, Segment, is_before};
 
-/// The sequence number after the last one ever sent: SND.NXT without retransmissions.
+/// The sequence number after the last one ever sent into the window: SND.NXT without retransmissions.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct HighestSent(Option<u32>);
+pub(super) struct HighestSent {
+    highest: Option<u32>,
+    /// Where the window of the other end ends, once it is known.
+    window_end: Option<u32>,
+}
 
 impl HighestSent {
     /// Takes note of an outgoing packet of the stack, and corrects it if it is an acknowledgement.
@@ -23,14 +31,30 @@ impl HighestSent {
         if segment.flags & RST != 0 {
             return;
         }
-        match self.0 {
+        let begins_outside = |end| !is_before(segment.sequence, end);
+        if segment.data_len > 0 && self.window_end.is_some_and(begins_outside) {
+            return;
+        }
+        match self.highest {
             Some(highest)
                 if segment.is_pure_acknowledgement() && is_before(segment.sequence, highest) =>
             {
                 segment.set_sequence(packet, highest);
             }
             Some(highest) if !is_before(highest, segment.end()) => {}
-            _ => self.0 = Some(segment.end()),
+            _ => self.highest = Some(segment.end()),
+        }
+    }
+
+    /// Takes note of what the other end has acknowledged, perhaps the byte of a probe, and of where its
+    /// window ends.
+    pub(super) fn hear(&mut self, acknowledged: u32, window_end: u32) {
+        self.window_end = Some(window_end);
+        if self
+            .highest
+            .is_some_and(|highest| is_before(highest, acknowledged))
+        {
+            self.highest = Some(acknowledged);
         }
     }
 
@@ -39,7 +63,7 @@ impl HighestSent {
     ///
     /// Source: RFC 5927 §4.1: SND.UNA =< SEG.SEQ < SND.NXT.
     pub(super) fn is_outstanding(self, oldest: Option<u32>, sequence: u32) -> bool {
-        self.0.is_some_and(|highest| {
+        self.highest.is_some_and(|highest| {
             let oldest = oldest.unwrap_or_else(|| highest.wrapping_sub(1));
             !is_before(sequence, oldest) && is_before(sequence, highest)
         })
@@ -47,7 +71,7 @@ impl HighestSent {
 
     /// Returns it, once anything was sent.
     pub(super) const fn get(self) -> Option<u32> {
-        self.0
+        self.highest
     }
 }
 
@@ -92,6 +116,20 @@ mod tests {
         let sequences = [u32::MAX - 1, u32::MAX, 0, 5, 6];
         let outstanding = sequences.map(|sequence| highest.is_outstanding(oldest, sequence));
         assert_eq!(outstanding, [false, true, true, true, false]);
+    }
+
+    #[test]
+    fn probe_of_a_closed_window_does_not_count_until_it_is_acknowledged() {
+        let mut highest = HighestSent::default();
+        highest.pass(&mut segment(1000, &[7; 10]));
+        highest.hear(1010, 1010);
+        highest.pass(&mut segment(1010, &[7]));
+        assert_eq!(highest.get(), Some(1010));
+        highest.hear(1011, 1011);
+        assert_eq!(highest.get(), Some(1011));
+        highest.hear(1011, 2000);
+        highest.pass(&mut segment(1011, &[7; 100]));
+        assert_eq!(highest.get(), Some(1111));
     }
 
     #[test]

@@ -14,6 +14,8 @@ use wirecraft_ip_packets::{TcpOption, TcpSegment};
 use super::segment::{ACK, SYN, Segment, is_before};
 use super::sequence::HighestSent;
 
+/// What the stack sends into a closed window at most, without counting it as sent.
+const PROBE_LEN: u32 = 1;
 /// Headers with all options are no longer: 60 bytes of IP and 60 of TCP.
 const HEADERS_MAX_LEN: usize = 120;
 /// Enough for batches of 256 KiB in full segments, and a bound on the work for one packet.
@@ -57,7 +59,8 @@ impl Acknowledged {
             self.window_shift = window_shift(packet, segment);
         }
         let (highest, acknowledgement) = (highest_sent.get()?, segment.acknowledgement);
-        if segment.flags & ACK == 0 || is_before(highest, acknowledgement) {
+        let furthest = highest.wrapping_add(PROBE_LEN);
+        if segment.flags & ACK == 0 || is_before(furthest, acknowledgement) {
             return None;
         }
         let before = self.up_to.unwrap_or(acknowledgement);
@@ -98,6 +101,11 @@ impl Acknowledged {
     /// Returns the oldest sequence number that is not acknowledged, once anything is.
     pub(super) const fn up_to(&self) -> Option<u32> {
         self.up_to
+    }
+
+    /// Returns the sequence number behind the last that the other end takes.
+    pub(super) const fn window_end(&self) -> u32 {
+        self.window_end
     }
 
     /// Takes note of what a transmission left behind: `queued_len` bytes are not acknowledged, sent
@@ -224,7 +232,7 @@ mod tests {
             pieces(&mut acknowledged, &acknowledgement(5000, &[]), 9000),
             []
         );
-        for number in [5000, 1000, 9001, 5000_u32.wrapping_sub(1 << 31)] {
+        for number in [5000, 1000, 9002, 5000_u32.wrapping_sub(1 << 31)] {
             assert_eq!(
                 pieces(&mut acknowledged, &acknowledgement(number, &[]), 9000),
                 []
