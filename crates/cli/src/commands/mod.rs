@@ -2,9 +2,9 @@
 
 mod demo;
 mod dns;
-mod forward;
 #[cfg(target_os = "linux")]
 mod exec;
+mod forward;
 mod genkey;
 mod genpsk;
 mod get;
@@ -18,6 +18,7 @@ mod serve;
 mod tun;
 
 use clap::Subcommand;
+use tokio::runtime::Builder;
 
 use crate::arguments::Verbosity;
 use crate::failure::Failure;
@@ -57,6 +58,7 @@ impl Command {
             Self::Get(command) => block_on(command.run(verbosity)),
             Self::Forward(command) => block_on(command.run(verbosity)),
             Self::Proxy(command) => block_on(command.run(verbosity)),
+            Self::Forward(command) => block_on_one_thread(command.run(verbosity)),
             #[cfg(unix)]
             Self::Serve(command) => block_on(command.run(verbosity)),
             #[cfg(target_os = "linux")]
@@ -70,20 +72,20 @@ impl Command {
 }
 
 /// Runs a command whose packets one thread moves: to wake another would cost each more than it takes.
-#[cfg(target_os = "linux")]
 fn block_on_one_thread(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime.map_err(Failure::call)?.block_on(command)
+    run_on(&mut Builder::new_current_thread(), command)
 }
 
 /// Runs a command that needs the network.
 fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(Failure::call)?;
+    run_on(&mut Builder::new_multi_thread(), command)
+}
+
+fn run_on(
+    builder: &mut Builder,
+    command: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let runtime = builder.enable_all().build().map_err(Failure::call)?;
     let outcome = runtime.block_on(command);
     // The system's resolver cannot be interrupted: what it still looks up nobody waits for.
     runtime.shutdown_background();
