@@ -34,6 +34,8 @@ fn program_explains_itself() {
       get      Fetch an address of the web through the tunnel
       forward  Forward ports into the tunnel and out of it, in the manner of ssh
       proxy    Serve SOCKS and HTTP proxies whose connections go through the tunnel
+      serve    Be the gateway of peers: pass what they send on by sockets of this host
+      exec     Run a program whose whole network is the tunnel
       tun      Create a network interface and serve it
       help     Print this message or the help of the given subcommand(s)
 
