@@ -89,11 +89,12 @@ impl Subject {
         if let Some(ports) = quoted.ports() {
             let local = SocketAddr::new(source, ports.source);
             let remote = SocketAddr::new(destination, ports.destination);
-            return Some(match quoted.protocol() {
-                Protocol::TCP => Self::Tcp {
+            return Some(match (quoted.protocol(), quoted.tcp_seq()) {
+                (Protocol::TCP, Some(sequence)) => Self::Tcp {
                     tuple: FourTuple::new(local, remote),
-                    sequence: quoted.tcp_seq()?,
+                    sequence,
                 },
+                (Protocol::TCP, None) => Self::Other(destination),
                 _ => Self::Udp { local, remote },
             });
         }
