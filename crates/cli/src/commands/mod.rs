@@ -56,9 +56,8 @@ impl Command {
             Self::Ping(command) => block_on(command.run(verbosity)),
             Self::Dns(command) => block_on(command.run(verbosity)),
             Self::Get(command) => block_on(command.run(verbosity)),
-            Self::Forward(command) => block_on(command.run(verbosity)),
-            Self::Proxy(command) => block_on(command.run(verbosity)),
             Self::Forward(command) => block_on_one_thread(command.run(verbosity)),
+            Self::Proxy(command) => block_on_one_thread(command.run(verbosity)),
             #[cfg(unix)]
             Self::Serve(command) => block_on(command.run(verbosity)),
             #[cfg(target_os = "linux")]
