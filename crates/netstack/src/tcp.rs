@@ -5,6 +5,7 @@ mod connection;
 mod device;
 mod error;
 mod held;
+mod quiet;
 mod segment;
 mod sequence;
 mod state;

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use simulation::{Pair, Path, Side, pattern, read, send_into_void, transfer_both_ways, write};
+use wirecraft_ip_packets::IpPacket;
 use wirecraft_netstack::{TcpConfig, TcpConnection, TcpError, TcpState, Transmission, Unreachable};
 use wirecraft_time::Instant;
 
@@ -108,6 +109,46 @@ fn both_ends_closing_at_once_finish_in_order() {
     pair.run_until(|pair| pair.client.is_finished() && pair.server().is_finished());
     assert_eq!(read(&mut pair.client), Ok(None));
     assert_eq!(read(pair.server()), Ok(None));
+}
+
+#[test]
+fn end_that_waits_for_late_segments_has_no_buffers_and_answers_them() {
+    let mut pair = Pair::established(Path::CLEAN, 1);
+    pair.server().shutdown();
+    pair.run_until(|pair| read(&mut pair.client).unwrap().is_none());
+    assert_eq!(pair.client.buffers_len(), 2 << 20);
+    pair.client.shutdown();
+    let mut packets: Vec<Vec<u8>> = Vec::new();
+    let _ = pair
+        .client
+        .poll_transmit(pair.now, &mut packets, usize::MAX);
+    for packet in &packets {
+        pair.arrive(Side::Server, packet);
+    }
+    let answer = |pair: &mut Pair| {
+        let mut packets: Vec<Vec<u8>> = Vec::new();
+        let now = pair.now;
+        let _ = pair.server().poll_transmit(now, &mut packets, usize::MAX);
+        packets
+    };
+    let first = answer(&mut pair);
+    assert_eq!(pair.server().state(), TcpState::TimeWait);
+    assert!(pair.server().buffers_len() < 100);
+    assert_eq!(read(pair.server()), Ok(None));
+    assert_eq!(write(pair.server(), b"x"), Err(TcpError::SendingClosed));
+    // The answer was lost: the last segment comes again.
+    for packet in &packets {
+        pair.arrive(Side::Server, packet);
+    }
+    let numbers = |packets: &[Vec<u8>]| {
+        let packet = IpPacket::parse(&packets[0]).unwrap();
+        let segment = packet.tcp().unwrap();
+        assert!(segment.checksum_is_valid(&packet.pseudo_header()));
+        (packets.len(), segment.seq(), segment.ack(), segment.flags())
+    };
+    assert_eq!(numbers(&answer(&mut pair)), numbers(&first));
+    pair.run_for(Duration::from_secs(11));
+    assert!(pair.server().is_finished());
 }
 
 #[test]

@@ -15,6 +15,7 @@ use super::config::TcpConfig;
 use super::device::{Egress, Ingress};
 use super::error::TcpError;
 use super::held::HeldPackets;
+use super::quiet::Quiet;
 use super::segment::{Segment, checksum_is_valid};
 use super::sequence::HighestSent;
 use super::state::{Ending, TcpState};
@@ -59,6 +60,8 @@ pub struct TcpConnection {
     waiting_since: Option<Instant>,
     /// When an abandoned connection gives up.
     abandoned_until: Option<Instant>,
+    /// Once both sides have ended: the socket is an empty one.
+    quiet: Option<Quiet>,
 }
 
 struct Timeouts {
@@ -159,6 +162,7 @@ impl TcpConnection {
             now,
             waiting_since: None,
             abandoned_until: None,
+            quiet: None,
         }
     }
 
@@ -167,6 +171,10 @@ impl TcpConnection {
     /// What does not parse, fails its checksum or belongs elsewhere is ignored, as TCP demands.
     /// Answers wait for [`poll_transmit`](Self::poll_transmit).
     pub fn receive(&mut self, now: Instant, packet: &[u8]) {
+        if let Some(quiet) = self.quiet {
+            self.receive_late(quiet, packet);
+            return;
+        }
         let before = self.state();
         self.process(now, packet);
         let socket = self.sockets.get::<Socket<'_>>(self.socket);
@@ -193,6 +201,7 @@ impl TcpConnection {
         budget: usize,
     ) -> Transmission {
         self.now = now;
+        self.quiet = self.quiet.filter(|quiet| now < quiet.until);
         self.check_deadlines(now);
         let mut left = budget - self.held.drain_into(sink, budget);
         while self.held.is_empty() && left > 0 {
@@ -213,6 +222,7 @@ impl TcpConnection {
         }
         self.note_end_by_clock();
         self.note_waiting(now);
+        self.grow_quiet(now);
         if self.held.is_empty() && left > 0 {
             let queued_len = self.stack_socket().send_queue();
             let segment_len = self.segment_len();
@@ -237,7 +247,8 @@ impl TcpConnection {
             .interface
             .poll_at(instant(self.now), &self.sockets)
             .map(from_stack);
-        [stack, self.give_up_at(), self.abandoned_until]
+        let quiet_until = self.quiet.map(|quiet| quiet.until);
+        [stack, self.give_up_at(), self.abandoned_until, quiet_until]
             .into_iter()
             .flatten()
             .min()
@@ -274,6 +285,7 @@ impl TcpConnection {
 
     /// Cuts the connection off: the other end gets a reset, calls get [`TcpError::Aborted`].
     pub fn abort(&mut self) {
+        self.quiet = None;
         self.ending.get_or_insert(Ending::Failed(TcpError::Aborted));
         match self.state() {
             TcpState::SynSent | TcpState::TimeWait | TcpState::Closed => self.silence(),
@@ -292,7 +304,7 @@ impl TcpConnection {
             self.abort();
         } else if self.state() == TcpState::SynSent {
             self.end_silently(Ending::Failed(TcpError::Aborted));
-        } else if self.state() != TcpState::Closed {
+        } else if self.state() != TcpState::Closed && self.quiet.is_none() {
             self.stack_socket().close();
             self.abandoned_until = Some(now + self.timeouts.linger);
         }
@@ -309,6 +321,9 @@ impl TcpConnection {
     /// Returns the state.
     #[must_use]
     pub fn state(&self) -> TcpState {
+        if self.quiet.is_some() {
+            return TcpState::TimeWait;
+        }
         self.sockets.get::<Socket<'_>>(self.socket).state().into()
     }
 
@@ -319,6 +334,14 @@ impl TcpConnection {
         socket.state() == State::Closed
             && socket.remote_endpoint().is_none()
             && self.held.is_empty()
+            && self.quiet.is_none()
+    }
+
+    /// Returns how many bytes are set aside for what is received and sent: the size of both buffers.
+    #[must_use]
+    pub fn buffers_len(&self) -> usize {
+        let socket = self.sockets.get::<Socket<'_>>(self.socket);
+        socket.recv_capacity() + socket.send_capacity()
     }
 
     /// Sets whether small writes wait for the acknowledgement of earlier ones (Nagle's algorithm).
@@ -392,6 +415,38 @@ impl TcpConnection {
 
     fn has_unread_data(&self) -> bool {
         self.sockets.get::<Socket<'_>>(self.socket).can_recv()
+    }
+
+    /// Gives the buffers up once both sides have ended and everything was read.
+    fn grow_quiet(&mut self, now: Instant) {
+        if self.state() != TcpState::TimeWait
+            || self.quiet.is_some()
+            || self.has_unread_data()
+            || !self.held.is_empty()
+        {
+            return;
+        }
+        let hop_limit = self.stack_socket().hop_limit().unwrap_or(1);
+        self.quiet = Quiet::new(now, self.highest_sent, hop_limit);
+        if self.quiet.is_some() {
+            self.ending.get_or_insert(Ending::Finished);
+            self.abandoned_until = None;
+            let empty = Socket::new(SocketBuffer::new(vec![0]), SocketBuffer::new(vec![0]));
+            self.sockets = SocketSet::new(Vec::with_capacity(1));
+            self.socket = self.sockets.add(empty);
+        }
+    }
+
+    /// Answers a segment that comes late, once for all of a batch.
+    fn receive_late(&mut self, quiet: Quiet, packet: &[u8]) {
+        let segment = Segment::read(packet).filter(|_| checksum_is_valid(packet));
+        let late = segment.is_some_and(|segment| quiet.answers(segment));
+        if late
+            && self.held.is_empty()
+            && let Some(answer) = quiet.acknowledgement(&self.tuple)
+        {
+            self.held.push(answer.len()).copy_from_slice(&answer);
+        }
     }
 
     /// Takes note when a connection reached its end by the clock: TIME-WAIT is over.

@@ -12,7 +12,7 @@
 //!
 //! Source: RFC 9293 §3.10.7.4, "If an incoming segment is not acceptable", and §3.4.
 
-use super::segment::{RST, Segment, is_before};
+use super::segment::{ACK, RST, Segment, is_before};
 
 /// The sequence number after the last one ever sent into the window: SND.NXT without retransmissions.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,6 +20,8 @@ pub(super) struct HighestSent {
     highest: Option<u32>,
     /// Where the window of the other end ends, once it is known.
     window_end: Option<u32>,
+    /// What was acknowledged last, and the window as it was written.
+    last_acknowledgement: Option<(u32, u16)>,
 }
 
 impl HighestSent {
@@ -30,6 +32,9 @@ impl HighestSent {
         };
         if segment.flags & RST != 0 {
             return;
+        }
+        if segment.flags & ACK != 0 {
+            self.last_acknowledgement = Some((segment.acknowledgement, segment.window));
         }
         let begins_outside = |end| !is_before(segment.sequence, end);
         if segment.data_len > 0 && self.window_end.is_some_and(begins_outside) {
@@ -67,6 +72,11 @@ impl HighestSent {
             let oldest = oldest.unwrap_or_else(|| highest.wrapping_sub(1));
             !is_before(sequence, oldest) && is_before(sequence, highest)
         })
+    }
+
+    /// Returns what was acknowledged last, and the window as it was written, once anything was.
+    pub(super) const fn last_acknowledgement(self) -> Option<(u32, u16)> {
+        self.last_acknowledgement
     }
 
     /// Returns it, once anything was sent.
