@@ -100,8 +100,13 @@ pub(super) fn send(shared: &Arc<Shared>, tasks: &mut JoinSet<()>, answer: Option
     let Some(answer) = answer else {
         return;
     };
+    // Where too many wait, one more is not sent: errors must be limited (RFC 1812 §4.3.2.8).
+    let Ok(permit) = Arc::clone(&shared.answering).try_acquire_owned() else {
+        return;
+    };
     let shared = Arc::clone(shared);
     tasks.spawn(async move {
+        let _permit = permit;
         // An answer that cannot be sent is lost, as it might be on the way.
         let _ = shared.passage.send(&answer).await;
     });

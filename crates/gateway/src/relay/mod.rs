@@ -28,6 +28,9 @@ use places::Owners;
 /// Connections, flows and pings of all peers at once: each may need a descriptor.
 const CONNECTIONS_MAX: usize = 32_768;
 
+/// Answers of the gateway itself that may wait to be sent.
+const ANSWERS_MAX: usize = 256;
+
 /// A gateway at work. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Relay {
@@ -69,6 +72,7 @@ impl Relay {
             owners: Owners::new(peers),
             caps: caps(peers, &rules),
             all: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            answering: Arc::new(Semaphore::new(ANSWERS_MAX)),
             rules,
             counters: Arc::clone(&counters),
             opening: Mutex::default(),
@@ -107,6 +111,8 @@ struct Shared {
     /// What is left of the caps, of each peer and of all together.
     caps: HashMap<[u8; 32], Arc<Semaphore>>,
     all: Arc<Semaphore>,
+    /// What is left of the answers that may wait to be sent.
+    answering: Arc<Semaphore>,
     counters: Arc<Mutex<RelayCounters>>,
     /// Connections to hosts that are being opened: their first segments come again meanwhile.
     opening: Mutex<tcp::Opening>,

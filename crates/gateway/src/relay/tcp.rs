@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -17,6 +18,10 @@ use super::{Permit, Shared, Verdict};
 
 /// How long a host may take: as long as a peer's own attempts last with most systems.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How often a peer that says nothing is asked whether it is there: one that is gone must not hold a
+/// descriptor for ever.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Ends of connections whose hosts have not answered.
 pub(super) type Opening = HashSet<(SocketAddr, SocketAddr)>;
@@ -73,7 +78,9 @@ async fn serve(shared: Arc<Shared>, first: Vec<u8>, to: SocketAddr, opening: Tic
     };
     // Delays are the peer's to add: what it sends alone is sent on alone.
     let _ = host.set_nodelay(true);
+    let _ = SockRef::from(&host).set_keepalive(true);
     peer.set_nodelay(true);
+    peer.set_keepalive(Some(KEEPALIVE));
     let relayed = both_ways(&peer, &mut host, &Relayed::default()).await;
     if let Err(error) = relayed {
         tracing::debug!(%to, %error, "connection cut off");
