@@ -6,6 +6,7 @@ mod figures;
 pub(crate) mod iperf;
 mod ping;
 mod program;
+mod rootless;
 mod tun;
 
 use crate::steps::{Steps, cargo};
@@ -17,10 +18,12 @@ use anyhow::Result;
 /// # Errors
 /// When a benchmark does not build or fails.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    if let Some((task, rest)) = arguments.split_first()
-        && task == "tun"
-    {
-        return tun::run(rest);
+    if let Some((task, rest)) = arguments.split_first() {
+        match task.as_str() {
+            "tun" => return tun::run(rest),
+            "rootless" => return rootless::run(rest),
+            _ => {}
+        }
     }
     let workspace = Workspace::load()?;
     let mut bench = cargo(["bench", "--package", "wirecraft-benches"]);

@@ -68,9 +68,7 @@ impl Daemon {
     /// # Errors
     /// When it has ended.
     pub(super) fn cpu_time(&self) -> Result<Duration> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let stat = fs::read_to_string(&path).with_context(|| path.clone())?;
-        cpu_time(&stat).context(path)
+        cpu_time_of(self.child.id())
     }
 
     /// The number of the process.
@@ -140,6 +138,16 @@ fn write_config(program: &Program, interface: &str, config: &Config) -> Result<P
     file.with_context(|| format!("creating {}", path.display()))?
         .write_all(text.as_bytes())?;
     Ok(path)
+}
+
+/// The time that a process has spent on processors so far.
+///
+/// # Errors
+/// When it has ended.
+pub(super) fn cpu_time_of(process: u32) -> Result<Duration> {
+    let path = format!("/proc/{process}/stat");
+    let stat = fs::read_to_string(&path).with_context(|| path.clone())?;
+    cpu_time(&stat).context(path)
 }
 
 /// Reads user and system time from a line of `/proc/PID/stat`; the name in it may hold anything.

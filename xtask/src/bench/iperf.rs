@@ -66,6 +66,13 @@ pub(super) const LOADS: &[Load] = &[
     },
 ];
 
+/// The other way round: from the far end to the near one.
+pub(super) const STREAM_BACK: Load = Load {
+    name: "tcp, other way",
+    words: "-R",
+    ..LOAD
+};
+
 /// More than 300 Mbit/s, of which none gets lost.
 pub(crate) const PACED_STREAM: Load = Load {
     name: "tcp at 350 Mbit/s",
