@@ -3,11 +3,12 @@
 use core::time::Duration;
 use std::net::SocketAddr;
 
+use arrayvec::ArrayVec;
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use wirecraft_noise_handshake::PrivateKey;
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Arena, Datagram, Device, PeerId};
+use wirecraft_tunnel::{Arena, Datagram, Device, MAX_SEGMENTS, PeerId};
 
 type SystemDevice = Device<UnwrapErr<SysRng>>;
 
@@ -129,7 +130,7 @@ impl WirecraftPair {
         for run in arena.runs() {
             let bytes = &mut buffer.0[..run.bytes.len()];
             bytes.copy_from_slice(run.bytes);
-            let mut datagrams: Vec<_> = bytes
+            let mut datagrams: ArrayVec<_, MAX_SEGMENTS> = bytes
                 .chunks_mut(run.segment_len)
                 .map(|bytes| Datagram::new(from, bytes))
                 .collect();

@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use wirecraft_batch_aead::{self as batch_aead, Key, Nonce, Path};
+use wirecraft_batch_aead::{self as batch_aead, Key, Message, Nonce, Path, Received};
 use wirecraft_wire_format::Counter;
 use zeroize::ZeroizeOnDrop;
 
@@ -91,7 +91,7 @@ pub struct Seal<'a> {
     pub message: &'a mut [u8],
 }
 
-impl batch_aead::Message for Seal<'_> {
+impl Message for Seal<'_> {
     #[inline]
     fn nonce(&self) -> Nonce {
         nonce(self.counter)
@@ -126,8 +126,10 @@ impl OpeningKey {
     }
 
     /// Opens many packets, each as [`open`](Self::open) does, and tells each its own result.
+    ///
+    /// A packet is an [`Open`], or what else can tell the [`nonce`] of its counter.
     #[inline]
-    pub fn open_batch(&self, batch: &mut [Open<'_>]) {
+    pub fn open_batch(&self, batch: &mut [impl Received]) {
         self.0.open_batch(batch);
     }
 
@@ -173,7 +175,7 @@ impl<'a> Open<'a> {
     }
 }
 
-impl batch_aead::Message for Open<'_> {
+impl Message for Open<'_> {
     #[inline]
     fn nonce(&self) -> Nonce {
         nonce(self.counter)
@@ -185,7 +187,7 @@ impl batch_aead::Message for Open<'_> {
     }
 }
 
-impl batch_aead::Received for Open<'_> {
+impl Received for Open<'_> {
     #[inline]
     fn set_result(&mut self, result: Result<(), batch_aead::OpenError>) {
         self.result = result.map_err(|error| match error {
@@ -208,8 +210,11 @@ pub enum OpenError {
 }
 
 /// The nonce of transport data: four zero bytes and the counter, little-endian.
+///
+/// Source: WireGuard whitepaper §5.4.6.
 #[inline]
-fn nonce(counter: Counter) -> Nonce {
+#[must_use]
+pub fn nonce(counter: Counter) -> Nonce {
     let [nonce @ .., _, _, _, _] = (u128::from(counter.value()) << 32).to_le_bytes();
     nonce
 }

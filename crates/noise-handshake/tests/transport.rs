@@ -138,7 +138,7 @@ fn message_without_a_tag_in_a_batch_fails_alone() {
 fn empty_batches_are_fine() {
     let (alice, bob) = connect(5);
     alice.sealing.seal_batch(&mut []);
-    bob.opening.open_batch(&mut []);
+    bob.opening.open_batch(&mut [] as &mut [Open<'_>]);
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub struct Arena {
     used: usize,
     mtu: usize,
     slots: Vec<Slot>,
+    /// Where the sealed packets go. Whole batches have one destination: slots hold its number.
+    destinations: Vec<Destination>,
 }
 
 /// One packet's place in the arena.
@@ -48,10 +50,21 @@ pub(crate) struct Slot {
 #[derive(Clone, Copy)]
 pub(crate) enum Outcome {
     Unsent,
-    Sealed(Destination),
+    Sealed(Sealed),
     Staged,
     Failed(SendError),
 }
+
+/// Where a sealed packet goes: one of the arena's destinations, with a congestion mark of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sealed {
+    pub(crate) destination: DestinationNumber,
+    pub(crate) ecn: Ecn,
+}
+
+/// The place of a destination in an arena, until that is emptied.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DestinationNumber(usize);
 
 /// Where a datagram goes, and how it is marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +106,7 @@ impl Arena {
             used: 0,
             mtu,
             slots: Vec::with_capacity(slots),
+            destinations: Vec::with_capacity(1),
         }
     }
 
@@ -151,6 +165,7 @@ impl Arena {
     pub fn clear(&mut self) {
         self.used = 0;
         self.slots.clear();
+        self.destinations.clear();
     }
 
     /// Whether the arena holds no packet.
@@ -191,6 +206,7 @@ impl Arena {
         Runs {
             bytes: &self.bytes,
             slots: &self.slots,
+            destinations: &self.destinations,
         }
     }
 
@@ -216,6 +232,14 @@ impl Arena {
     pub(crate) fn first_unsent(&self) -> usize {
         let is_sent = |slot: &Slot| !matches!(slot.outcome, Outcome::Unsent);
         self.slots.partition_point(is_sent)
+    }
+
+    /// Takes in a destination of packets that are sealed next.
+    pub(crate) fn add_destination(&mut self, destination: Destination) -> DestinationNumber {
+        if self.destinations.last() != Some(&destination) {
+            self.destinations.push(destination);
+        }
+        DestinationNumber(self.destinations.len() - 1)
     }
 
     pub(crate) fn set_outcome(&mut self, number: usize, outcome: Outcome) {
@@ -296,9 +320,9 @@ impl Slot {
         self.start + DATA_HEADER_LEN..self.start + self.datagram_len()
     }
 
-    const fn destination(&self) -> Option<Destination> {
+    const fn sealed(&self) -> Option<Sealed> {
         match self.outcome {
-            Outcome::Sealed(destination) => Some(destination),
+            Outcome::Sealed(sealed) => Some(sealed),
             Outcome::Unsent | Outcome::Staged | Outcome::Failed(_) => None,
         }
     }
@@ -308,24 +332,26 @@ impl Slot {
 pub struct Runs<'a> {
     bytes: &'a [u8],
     slots: &'a [Slot],
+    destinations: &'a [Destination],
 }
 
 impl<'a> Iterator for Runs<'a> {
     type Item = DatagramRun<'a>;
 
     fn next(&mut self) -> Option<DatagramRun<'a>> {
-        let skipped = self
-            .slots
-            .iter()
-            .position(|slot| slot.destination().is_some())?;
+        let skipped = self.slots.iter().position(|slot| slot.sealed().is_some())?;
         let (_, slots) = self.slots.split_at(skipped);
         let first = slots.first()?;
-        let (destination, segment_len) = (first.destination()?, first.datagram_len());
-        let (run, rest) = slots.split_at(run_len(slots, destination, segment_len));
+        let (sealed, segment_len) = (first.sealed()?, first.datagram_len());
+        let (run, rest) = slots.split_at(run_len(slots, sealed, segment_len));
         self.slots = rest;
         let end = run.last()?.message().end;
+        let destination = self.destinations.get(sealed.destination.0)?;
         Some(DatagramRun {
-            destination,
+            destination: Destination {
+                ecn: sealed.ecn,
+                ..*destination
+            },
             bytes: self.bytes.get(first.start..end)?,
             segment_len,
         })
@@ -333,11 +359,11 @@ impl<'a> Iterator for Runs<'a> {
 }
 
 /// How many of `slots`, the first of which is as given, one segmented send can carry.
-fn run_len(slots: &[Slot], destination: Destination, segment_len: usize) -> usize {
+fn run_len(slots: &[Slot], sealed: Sealed, segment_len: usize) -> usize {
     let most = (MAX_RUN_LEN / segment_len).clamp(1, MAX_SEGMENTS);
     let mut count = 1;
     for slot in slots.iter().take(most).skip(1) {
-        if slot.destination() != Some(destination) || slot.datagram_len() > segment_len {
+        if slot.sealed() != Some(sealed) || slot.datagram_len() > segment_len {
             break;
         }
         count += 1;
@@ -366,7 +392,9 @@ mod tests {
         let mut arena = Arena::new(1 << 20, 1420);
         for (number, (&len, &port)) in lens.iter().zip(ports).enumerate() {
             arena.reserve(len).unwrap();
-            arena.set_outcome(number, Outcome::Sealed(destination(port)));
+            let destination = arena.add_destination(destination(port));
+            let ecn = Ecn::NotEct;
+            arena.set_outcome(number, Outcome::Sealed(Sealed { destination, ecn }));
         }
         arena
     }
@@ -412,6 +440,19 @@ mod tests {
     fn equal_datagrams_to_one_destination_make_one_run_and_a_short_one_ends_it() {
         let arena = arena_of(&[1400, 1400, 100, 1400], &[1, 1, 1, 1]);
         assert_eq!(shapes(&arena), [(1, 3, 1440), (1, 1, 1440)]);
+    }
+
+    #[test]
+    fn another_congestion_mark_ends_a_run() {
+        let mut arena = arena_of(&[100; 3], &[1; 3]);
+        let destination = arena.add_destination(destination(1));
+        let ecn = Ecn::Ect0;
+        arena.set_outcome(2, Outcome::Sealed(Sealed { destination, ecn }));
+
+        let marks: Vec<Ecn> = arena.runs().map(|run| run.destination.ecn).collect();
+
+        assert_eq!(shapes(&arena), [(1, 2, 144), (1, 1, 144)]);
+        assert_eq!(marks, [Ecn::NotEct, Ecn::Ect0]);
     }
 
     #[test]

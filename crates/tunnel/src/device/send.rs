@@ -1,5 +1,7 @@
 //! From the arena to the peers.
 
+use core::net::IpAddr;
+
 use rand_core::CryptoRng;
 use wirecraft_ip_packets::Header;
 use wirecraft_time::Instant;
@@ -23,8 +25,8 @@ impl<R: CryptoRng> Device<R> {
             let routed = self.route_slot(arena, start);
             let mut end = start + 1;
             match routed {
-                Ok(id) => {
-                    while end < arena.len() && self.route_slot(arena, end) == Ok(id) {
+                Ok((id, address)) => {
+                    while end < arena.len() && self.goes_to(id, address, arena, end) {
                         end += 1;
                     }
                     if let Some(peer) = self.peers.get_mut(id) {
@@ -56,12 +58,18 @@ impl<R: CryptoRng> Device<R> {
         Ok(())
     }
 
-    /// Finds the peer that the packet in a slot goes to.
-    fn route_slot(&self, arena: &Arena, number: usize) -> Result<PeerId, SendError> {
+    /// Finds the peer that the packet in a slot goes to, by its destination.
+    fn route_slot(&self, arena: &Arena, number: usize) -> Result<(PeerId, IpAddr), SendError> {
         let header = Header::read(arena.packet(number)).map_err(SendError::NotIp)?;
-        self.shared
-            .allowed_ips
-            .lookup(header.destination)
-            .ok_or(SendError::NoRoute)
+        let peer = self.shared.allowed_ips.lookup(header.destination);
+        Ok((peer.ok_or(SendError::NoRoute)?, header.destination))
+    }
+
+    /// Whether the packet in a slot goes to `peer`, as what goes to `address` does.
+    fn goes_to(&self, peer: PeerId, address: IpAddr, arena: &Arena, number: usize) -> bool {
+        Header::read(arena.packet(number)).is_ok_and(|header| {
+            header.destination == address
+                || self.shared.allowed_ips.lookup(header.destination) == Some(peer)
+        })
     }
 }

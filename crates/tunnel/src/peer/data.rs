@@ -6,13 +6,14 @@ use core::ops::Range;
 use arrayvec::ArrayVec;
 use rand_core::CryptoRng;
 use wirecraft_ip_packets::{self as ip_packets, Ecn};
-use wirecraft_noise_handshake::{Open, OpenError, Seal};
+use wirecraft_noise_handshake::batch::{Message, Nonce, OpenError, Received as ReceivedMessage};
+use wirecraft_noise_handshake::{Seal, nonce};
 use wirecraft_time::Instant;
 use wirecraft_wire_format::{Counter, DATA_HEADER_LEN, DATA_MIN_LEN, DataHeader, Index, TAG_LEN};
 
 use super::{CheckedSource, Peer};
 use crate::allowed_ips::AllowedIps;
-use crate::arena::{Arena, Destination, Outcome, SlotMut, padded_len};
+use crate::arena::{Arena, Outcome, Sealed, SlotMut, padded_len};
 use crate::datagram::{Datagram, Received};
 use crate::errors::{ReceiveError, SendError};
 use crate::event::Event;
@@ -79,16 +80,15 @@ impl Peer {
             return 0;
         };
         let counters = (first.value()..).map(Counter::new);
+        let destination = arena.add_destination(destination);
         let mut batch = ArrayVec::<Seal<'_>, BATCH_MAX>::new();
         for (SlotMut { outcome, datagram }, counter) in
             arena.slots_mut(slots.start, granted).zip(counters)
         {
             self.traffic.sent_len += datagram.len() as u64;
             let message = write_header(keypair, counter, datagram);
-            *outcome = Outcome::Sealed(Destination {
-                ecn: outer_ecn(message),
-                ..destination
-            });
+            let ecn = outer_ecn(message);
+            *outcome = Outcome::Sealed(Sealed { destination, ecn });
             batch.push(Seal { counter, message });
             if batch.is_full() {
                 keypair.sealing.seal_batch(&mut batch);
@@ -318,29 +318,46 @@ impl Peer {
 
 /// Opens the datagrams in place and marks their counters as seen.
 fn open(keypair: &mut Keypair, datagrams: &mut [Datagram<'_>]) {
-    let mut opened: ArrayVec<(Counter, Result<(), OpenError>), BATCH_MAX> = {
-        let mut batch: ArrayVec<Open<'_>, BATCH_MAX> = datagrams.iter_mut().map(to_open).collect();
-        keypair.opening.open_batch(&mut batch);
-        batch
-            .into_iter()
-            .map(|open| (open.counter, open.result))
-            .collect()
-    };
-    for (datagram, (counter, result)) in datagrams.iter_mut().zip(opened.drain(..)) {
-        datagram.outcome = match result {
-            Err(_) => Err(ReceiveError::InvalidTag),
-            Ok(()) if !keypair.replay.accept(counter) => Err(ReceiveError::Replayed),
+    let mut batch: ArrayVec<ToOpen<'_, '_>, BATCH_MAX> = datagrams.iter_mut().map(ToOpen).collect();
+    keypair.opening.open_batch(&mut batch);
+    for ToOpen(datagram) in batch {
+        if datagram.outcome.is_ok() && !keypair.replay.accept(counter_of(datagram)) {
+            datagram.outcome = Err(ReceiveError::Replayed);
+        }
+    }
+}
+
+/// A datagram that is opened where it lies.
+struct ToOpen<'a, 'b>(&'a mut Datagram<'b>);
+
+impl Message for ToOpen<'_, '_> {
+    #[inline]
+    fn nonce(&self) -> Nonce {
+        nonce(counter_of(self.0))
+    }
+
+    #[inline]
+    fn bytes(&mut self) -> &mut [u8] {
+        let message = self.0.bytes.get_mut(DATA_HEADER_LEN..);
+        message.unwrap_or_default()
+    }
+}
+
+impl ReceivedMessage for ToOpen<'_, '_> {
+    #[inline]
+    fn set_result(&mut self, result: Result<(), OpenError>) {
+        self.0.outcome = match result {
             Ok(()) => Ok(Received::Handled),
+            Err(_) => Err(ReceiveError::InvalidTag),
         };
     }
 }
 
-fn to_open<'a>(datagram: &'a mut Datagram<'_>) -> Open<'a> {
-    let (header, message) = datagram.bytes.split_at_mut(DATA_HEADER_LEN);
-    let counter = header
-        .last_chunk()
-        .map_or(u64::MAX, |counter| u64::from_le_bytes(*counter));
-    Open::new(Counter::new(counter), message)
+/// The counter in the header of a datagram of transport data.
+fn counter_of(datagram: &Datagram<'_>) -> Counter {
+    let header = datagram.bytes.first_chunk::<DATA_HEADER_LEN>();
+    let counter = header.and_then(|header| header.last_chunk());
+    Counter::new(counter.map_or(u64::MAX, |counter| u64::from_le_bytes(*counter)))
 }
 
 fn reject_all(datagrams: &mut [Datagram<'_>], error: ReceiveError) {
