@@ -176,7 +176,7 @@ fn watch(pair: &mut Pair<'_>, duration: Duration) -> Result<Watched> {
         for (samples, end) in watched.samples.iter_mut().zip([&pair.near, &pair.far]) {
             samples.push(Sample {
                 seconds: stopwatch.elapsed().as_secs_f64(),
-                held: Held::by(end)?,
+                held: Held::at_rest(end)?,
             });
         }
     }

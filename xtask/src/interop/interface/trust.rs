@@ -60,12 +60,14 @@ pub(super) fn private_key(pair: &mut Pair<'_>, checks: &mut Checks) {
 
 pub(in crate::interop) fn change_near_key(pair: &mut Pair<'_>) -> Result<()> {
     let former = std::mem::replace(&mut pair.near.keys, KeyPair::generate()?);
+    // The far end has to know the key before packets that wait have it used: the next handshake is
+    // tried five seconds later.
+    pair.far.set(&format!("peer {} remove", former.public))?;
+    pair.configure_far()?;
     let path = pair.near.secret("key", &pair.near.keys.private)?;
     let outcome = pair.near.set(&format!("private-key {}", path.display()));
     std::fs::remove_file(path)?;
     outcome?;
-    pair.far.set(&format!("peer {} remove", former.public))?;
-    pair.configure_far()?;
     pair.near.ping_with(pair.inside(Family::V4), "-c 1 -W 1")?;
     pair.ping_both_ways()
 }
