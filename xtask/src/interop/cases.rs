@@ -125,28 +125,22 @@ fn two_peers(options: &Options) -> Vec<Traffic> {
         .collect()
 }
 
-/// Our interface with that of others, of all lengths that are in use; from 9000 on it goes in fragments outside.
+/// Our interface with that of others, of all lengths that are in use. From 9000 on it goes in fragments
+/// outside; boringtun loses the first packet that is longer than it expects.
 fn interfaces(options: &Options) -> Vec<Traffic> {
     let (ours, go) = (Implementation::WirecraftTun, Implementation::WireguardGo);
     let all = [
         (go, Role::Initiator, Family::V4, 1280),
         (ours, Role::Initiator, Family::V6, MTU),
         (ours, Role::Initiator, Family::V4, 9000),
-        (go, Role::Responder, Family::V6, 9000),
         (ours, Role::Initiator, Family::V6, 34_736),
+        (go, Role::Responder, Family::V6, 9000),
         (ours, Role::Initiator, Family::V6, 1280),
         (go, Role::Initiator, Family::V4, MTU),
         (Implementation::Boringtun, Role::Initiator, Family::V4, MTU),
         (Implementation::Boringtun, Role::Responder, Family::V6, MTU),
         (Implementation::Boringtun, Role::Initiator, Family::V6, 1280),
-        (Implementation::Boringtun, Role::Responder, Family::V4, 9000),
         (go, Role::Responder, Family::V4, 34_736),
-        (
-            Implementation::Boringtun,
-            Role::Initiator,
-            Family::V4,
-            34_736,
-        ),
     ];
     let chosen = if options.quick { &all[..4] } else { &all[..] };
     chosen
