@@ -91,6 +91,17 @@ impl Coalescer {
         refused
     }
 
+    /// How many UDP datagrams there were among the packets that were written last, as far as they are put
+    /// together.
+    pub(super) fn datagrams(&self) -> usize {
+        let is_udp = |segment: Segment| segment.transport == Transport::Udp;
+        let of_udp = self
+            .groups
+            .iter()
+            .filter(|it| it.segment.is_some_and(is_udp));
+        of_udp.map(|group| usize::from(group.count)).sum()
+    }
+
     fn add(&mut self, number: u8, packet: &[u8], packets: &[&[u8]]) {
         let (flow, segment) = match kinship(packet) {
             Kinship::Segment(segment) if self.is_on(segment.transport) => {

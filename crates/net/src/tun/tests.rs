@@ -487,6 +487,18 @@ fn the_kernel_is_given_at_most_64_datagrams_as_one() {
 }
 
 #[test]
+fn datagrams_are_counted_and_segments_of_tcp_are_not() {
+    let mut coalescer = Coalescer::new(true, true);
+    for (flow, expected) in [(Flow::UdpV6, 40), (Flow::TcpV4, 0)] {
+        let packets: Vec<Vec<u8>> = (0..40)
+            .map(|number| flow.packet(number * 10, ACK, &[7; 10]))
+            .collect();
+        written(&mut coalescer, &packets);
+        assert_eq!(coalescer.datagrams(), expected, "{flow:?}");
+    }
+}
+
+#[test]
 fn a_protocol_that_is_switched_off_is_written_packet_by_packet() {
     let of = |flow: Flow| {
         [
