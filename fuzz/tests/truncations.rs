@@ -175,6 +175,10 @@ fn read_as_anything(it: &[u8]) {
             let _ = (it.to_string(), format!("{it:#}"));
         },
     );
+    read_as_anything_else(it);
+}
+
+fn read_as_anything_else(it: &[u8]) {
     both(
         IgmpMessage::parse(it),
         IgmpMessage::parse_lenient(it),
