@@ -5,10 +5,17 @@ mod alarm;
 mod clock;
 #[cfg(target_os = "linux")]
 pub mod confine;
+#[cfg(target_os = "linux")]
+pub mod daemon;
 mod driver;
 mod entropy;
 mod handle;
 mod inner;
+pub mod metrics;
+#[cfg(target_os = "linux")]
+pub mod notify;
+#[cfg(target_os = "linux")]
+pub mod sandbox;
 #[cfg(target_os = "linux")]
 mod tun;
 #[cfg(unix)]

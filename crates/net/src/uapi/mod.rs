@@ -22,8 +22,12 @@
 //! Source: <https://www.wireguard.com/xplatform/>.
 
 mod answer;
+mod client;
 mod connection;
+mod found;
 mod hex;
+mod removal;
+mod report;
 mod request;
 mod server;
 mod set;
@@ -31,8 +35,10 @@ mod snapshot;
 mod socket;
 mod value;
 
+pub use client::{PeerReport, ReportError, TunnelReport};
+pub use found::Found;
 pub use request::{LINE_LEN_MAX, REQUEST_LEN_MAX, Request, RequestError, RequestReader};
-pub use server::Server;
+pub use server::{Server, ServerEnd};
 pub use set::SetRequest;
 pub use socket::{Socket, SocketError};
 pub use value::ScopeOf;

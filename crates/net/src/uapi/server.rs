@@ -27,6 +27,15 @@ pub struct Server {
     connections: JoinSet<()>,
 }
 
+/// Why a server has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ServerEnd {
+    /// The driver has ended.
+    DriverGone,
+    /// Somebody removed the file of the socket: nobody can reach it any more.
+    SocketRemoved,
+}
+
 impl Server {
     /// Makes a server of the tunnel that `driver` drives.
     #[must_use]
@@ -38,15 +47,16 @@ impl Server {
         }
     }
 
-    /// Serves until the driver ends, then removes the socket.
+    /// Serves until the driver ends or the socket is removed; the socket goes in any case.
     ///
     /// # Cancel safety
     /// Dropped, it lets go of all clients and removes the socket.
-    pub async fn run(mut self) {
+    pub async fn run(mut self) -> ServerEnd {
         loop {
             let has_room = self.connections.len() < CONNECTIONS_MAX;
             tokio::select! {
-                () = self.driver.ended() => return,
+                () = self.driver.ended() => return ServerEnd::DriverGone,
+                () = self.socket.removed() => return ServerEnd::SocketRemoved,
                 Some(_) = self.connections.join_next() => {}
                 accepted = self.socket.listener.accept(), if has_room => match accepted {
                     Ok((stream, _)) => self.serve(stream),

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, SockAddr, Type};
 use tokio::net::UnixListener;
 
+use super::removal::FileEvents;
+
 /// A listening socket that `wg` finds: `DIRECTORY/INTERFACE.sock`.
 ///
 /// Only its owner can reach it: the directory is 0700, and so before the socket is in it, the socket is
@@ -21,6 +23,8 @@ pub struct Socket {
     pub(super) listener: UnixListener,
     path: PathBuf,
     inode: Inode,
+    /// Nothing is heard of the file where the system has no more to listen by.
+    file_events: Option<FileEvents>,
 }
 
 /// Why a socket could not be made.
@@ -102,10 +106,14 @@ impl Socket {
             path: path.clone(),
             source,
         })?;
+        let file_events = FileEvents::open(&path).inspect_err(
+            |error| tracing::warn!(%error, "a removal of the socket will not be noticed"),
+        );
         Ok(Self {
             listener,
             path,
             inode,
+            file_events: file_events.ok(),
         })
     }
 
@@ -114,12 +122,33 @@ impl Socket {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Waits until somebody removes the file of the socket, or puts another in its place.
+    ///
+    /// # Cancel safety
+    /// May be dropped and called again.
+    pub(super) async fn removed(&self) {
+        let Some(events) = &self.file_events else {
+            return std::future::pending().await;
+        };
+        while self.is_in_place() {
+            if let Err(error) = events.changed().await {
+                tracing::warn!(%error, "a removal of the socket will not be noticed");
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    fn is_in_place(&self) -> bool {
+        Inode::of(&self.path).is_ok_and(|inode| inode == self.inode)
+    }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let is_ours = Inode::of(&self.path).is_ok_and(|inode| inode == self.inode);
-        if is_ours && let Err(error) = fs::remove_file(&self.path) {
+        if self.is_in_place()
+            && let Err(error) = fs::remove_file(&self.path)
+        {
             tracing::warn!(path = %self.path.display(), %error, "socket left behind");
         }
     }
@@ -287,6 +316,34 @@ mod tests {
         connect(&path).unwrap();
         drop(second);
         assert!(!path.exists());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_file_that_is_removed_replaced_or_renamed_is_noticed() {
+        let (_parent, directory) = directory();
+        for (name, change) in [
+            (
+                "wg0",
+                (|path, _| fs::remove_file(path)) as fn(&Path, &Path) -> io::Result<()>,
+            ),
+            ("wg1", |path, other| fs::rename(path, other)),
+            ("wg2", |path, other| {
+                fs::write(other, "").and_then(|()| fs::rename(other, path))
+            }),
+        ] {
+            let socket = Socket::bind(&directory, name).unwrap();
+            fs::set_permissions(socket.path(), Permissions::from_mode(0o700)).unwrap();
+            let soon = core::time::Duration::from_millis(20);
+            let waited = tokio::time::timeout(soon, socket.removed()).await;
+            waited.expect_err("it is there");
+
+            change(socket.path(), &directory.join(format!("beside-{name}"))).unwrap();
+
+            let limit = core::time::Duration::from_secs(10);
+            let waited = tokio::time::timeout(limit, socket.removed()).await;
+            waited.expect("it is noticed");
+        }
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use wirecraft_net::SystemEntropy;
 use wirecraft_net::UdpTransport;
+use wirecraft_net::uapi::ServerEnd;
 use wirecraft_tunnel::{Event, PrivateKey};
 
 use crate::tunnel::{Tunnel, in_time};
@@ -216,6 +217,17 @@ async fn a_session_survives_the_replacement_of_the_configuration_and_of_the_port
 async fn a_server_ends_with_its_driver_and_removes_its_socket() {
     let tunnel = Tunnel::start();
     tunnel.handle.stop().await.unwrap();
-    in_time(tunnel.server).await.unwrap();
+    let end = in_time(tunnel.server).await.unwrap();
+    assert_eq!(end, ServerEnd::DriverGone);
     assert!(!tunnel.path.exists());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_server_ends_when_its_socket_is_removed() {
+    let tunnel = Tunnel::start();
+    std::fs::remove_file(&tunnel.path).unwrap();
+    let end = in_time(tunnel.server).await.unwrap();
+    assert_eq!(end, ServerEnd::SocketRemoved);
+    assert!(tunnel.handle.local_port().await.is_ok());
 }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
-use wirecraft_net::uapi::{Server, Socket};
+use wirecraft_net::uapi::{Server, ServerEnd, Socket};
 use wirecraft_net::{Clock, Driver, DriverConfig, DriverHandle, Inner, Packets, UdpTransport};
 use wirecraft_time::Instant;
 use wirecraft_tunnel::{Arena, SendError};
@@ -41,7 +41,7 @@ impl Inner for Silent {
 pub(crate) struct Tunnel {
     pub(crate) handle: DriverHandle,
     pub(crate) path: PathBuf,
-    pub(crate) server: JoinHandle<()>,
+    pub(crate) server: JoinHandle<ServerEnd>,
     _directory: TempDir,
 }
 

@@ -1,0 +1,67 @@
+//! Files and sockets that are left: Landlock.
+
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, NetPort, Ruleset, RulesetAttr as _,
+    RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope, path_beneath_rules,
+};
+
+use super::{Layer, Sandbox};
+
+/// The newest of which it is known what it restricts; of an older kernel as much is taken as it has.
+const VERSION: ABI = ABI::V6;
+
+/// The port that resolvers ask when an answer is too long for a datagram.
+const DNS_PORT: u16 = 53;
+
+/// Where a resolver has its configuration, its modules and its caches. Their files are often replaced, so
+/// that directories are named.
+const RESOLVER: &[&str] = &[
+    "/etc",
+    "/lib",
+    "/lib64",
+    "/nix/store",
+    "/run/NetworkManager",
+    "/run/connman",
+    "/run/nscd",
+    "/run/resolvconf",
+    "/run/systemd/resolve",
+    "/usr/etc",
+    "/usr/lib",
+    "/usr/lib64",
+    "/var/lib/sss",
+    "/var/run/nscd",
+];
+
+pub(super) fn confine(sandbox: &Sandbox) -> Layer {
+    match restrict(sandbox) {
+        Ok(RulesetStatus::FullyEnforced) => Layer::Full,
+        Ok(RulesetStatus::PartiallyEnforced) => Layer::Partial,
+        Ok(RulesetStatus::NotEnforced) => {
+            tracing::info!("sandbox without Landlock: the kernel has none");
+            Layer::Absent
+        }
+        Err(error) => {
+            tracing::info!(%error, "sandbox without Landlock");
+            Layer::Absent
+        }
+    }
+}
+
+fn restrict(sandbox: &Sandbox) -> Result<RulesetStatus, RulesetError> {
+    let mut rules = Ruleset::default()
+        .handle_access(AccessFs::from_all(VERSION))?
+        .handle_access(AccessNet::from_all(VERSION))?
+        .scope(Scope::from_all(VERSION))?
+        .create()?
+        .add_rules(path_beneath_rules(
+            &sandbox.socket_directory,
+            AccessFs::RemoveFile,
+        ))?;
+    if sandbox.looks_names_up {
+        let read = AccessFs::ReadFile | AccessFs::ReadDir;
+        rules = rules
+            .add_rules(path_beneath_rules(RESOLVER, read))?
+            .add_rule(NetPort::new(DNS_PORT, AccessNet::ConnectTcp))?;
+    }
+    Ok(rules.restrict_self()?.ruleset)
+}
