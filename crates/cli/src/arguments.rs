@@ -73,6 +73,11 @@ impl Verbosity {
             .init();
     }
 
+    /// Whether more than usual is to be said.
+    pub(crate) fn is_verbose(self) -> bool {
+        self.verbose > 0
+    }
+
     /// Whether remarks and progress are wanted.
     pub(crate) fn is_quiet(self) -> bool {
         self.quiet
@@ -121,7 +126,9 @@ impl TunnelArgs {
         if config.peers.is_empty() {
             return Err(failure(ConnectError::NoPeers));
         }
-        let tunnel = Tunnel::listen_with(config, connect_options()?).await;
+        let mut options = connect_options()?;
+        options.name = self.name();
+        let tunnel = Tunnel::listen_with(config, options).await;
         tunnel.map_err(failure)
     }
 
@@ -130,10 +137,17 @@ impl TunnelArgs {
         self.timeout
     }
 
+    /// What `wirecraft show` calls the tunnel: the name of the file.
+    fn name(&self) -> Option<String> {
+        let stem = self.config.file_stem()?;
+        Some(stem.to_string_lossy().into_owned())
+    }
+
     /// Brings the tunnel up and waits for the first handshake.
     pub(crate) async fn connect(&self, config: Config) -> Result<Tunnel, Failure> {
         let mut options = connect_options()?;
         options.handshake_timeout = self.timeout;
+        options.name = self.name();
         let connecting = Tunnel::connect_with(config, options);
         unless_interrupted(async { connecting.await.map_err(failure) }).await
     }

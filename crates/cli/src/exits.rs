@@ -70,6 +70,7 @@ impl ExitArgs {
         options.rotation = self.rotate;
         options.quota = quota;
         options.connect = connect_options()?;
+        options.connect.name = Some("exit".to_owned());
         let mut exits = Exits {
             pool: TunnelPool::new(options),
             directories: Vec::new(),

@@ -36,6 +36,7 @@ fn program_explains_itself() {
       proxy    Serve SOCKS and HTTP proxies whose connections go through the tunnel
       serve    Be the gateway of peers: pass what they send on by sockets of this host
       exec     Run a program whose whole network is the tunnel
+      show     Show the tunnels that run, of every mode
       tun      Create a network interface and serve it
       help     Print this message or the help of the given subcommand(s)
 

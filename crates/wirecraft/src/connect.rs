@@ -22,13 +22,16 @@ use crate::tunnel::Tunnel;
 pub const DEFAULT_MTU: u16 = 1420;
 
 /// How a tunnel is brought up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct ConnectOptions {
     /// How long to wait for the first handshake, the lookup of endpoint names included.
     pub handshake_timeout: Duration,
     /// What encrypts batches of packets: this, or what the processor has below it.
     pub aead_path: AeadPath,
+    /// What the tunnel is called by `wirecraft show`, which finds its socket in
+    /// `$XDG_RUNTIME_DIR/wirecraft/`; without a name, or where there is no such directory, it has none.
+    pub name: Option<String>,
 }
 
 impl Default for ConnectOptions {
@@ -37,6 +40,7 @@ impl Default for ConnectOptions {
         Self {
             handshake_timeout: Duration::from_secs(10),
             aead_path: AeadPath::detect(),
+            name: None,
         }
     }
 }
@@ -111,7 +115,7 @@ impl Tunnel {
         let began_at = Instant::now();
         let waited = options.handshake_timeout;
         let names = Names::LookUpWithin(waited);
-        let tunnel = Self::bring_up(config, names, options.aead_path).await?;
+        let tunnel = Self::bring_up(config, names, &options).await?;
         let mut events = tunnel.events();
         let endpoints = tunnel.start_handshakes().await?;
         let left = waited.saturating_sub(began_at.elapsed());
@@ -139,20 +143,23 @@ impl Tunnel {
         config: Config,
         options: ConnectOptions,
     ) -> Result<Self, ConnectError> {
-        Self::bring_up(config, Names::LookUpLater, options.aead_path).await
+        Self::bring_up(config, Names::LookUpLater, &options).await
     }
 
     async fn bring_up(
         config: Config,
         names: Names,
-        aead_path: AeadPath,
+        options: &ConnectOptions,
     ) -> Result<Self, ConnectError> {
         let transport = UdpTransport::bind(config.interface.listen_port.unwrap_or(0))?;
         let mtu = usize::from(config.interface.mtu.unwrap_or(DEFAULT_MTU));
         let clock = Clock::new();
         let (stack, sockets) =
             Stack::new(StackConfig::new(&config.interface.addresses, mtu), clock);
-        let driver_config = DriverConfig { mtu, aead_path };
+        let driver_config = DriverConfig {
+            mtu,
+            aead_path: options.aead_path,
+        };
         let (driver, handle) = Driver::new(driver_config, clock, transport, stack);
         let mut tasks = JoinSet::new();
         tasks.spawn(driver.run());
@@ -162,6 +169,10 @@ impl Tunnel {
         let named = configure(&handle, &interface, peers, names).await?;
         if !named.is_empty() {
             tasks.spawn(keep_current(handle.clone(), handle.events()?, named));
+        }
+        #[cfg(unix)]
+        if let Some(name) = &options.name {
+            crate::control::offer(name, &handle, &mut tasks);
         }
         Ok(Self::from_parts(interface, mtu, handle, sockets, tasks))
     }

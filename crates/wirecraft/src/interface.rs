@@ -1,10 +1,14 @@
 //! A tunnel with a network interface of the host on its inner side.
 
+use std::path::PathBuf;
+
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use wirecraft_net::uapi::{Server, ServerEnd, Socket, SocketError};
 use wirecraft_net::{
     Clock, Driver, DriverConfig, DriverGone, DriverHandle, Tun, TunConfig, TunError, TunOffloads,
-    TunParcel, TunState, UdpOffloads, UdpTransport,
+    TunParcel, TunState, UdpOffloads, UdpTransport, metrics,
 };
 use wirecraft_tunnel::AeadPath;
 
@@ -19,8 +23,12 @@ use crate::events::Events;
 pub struct InterfaceOptions {
     /// The name of the interface; `%d` in it stands for a number that is free.
     pub name: String,
-    /// The greatest length of a packet in bytes, instead of what the configuration says.
+    /// The greatest length of a packet in bytes; without one, that of `wg-quick` on a link of 1500 bytes.
     pub mtu: Option<u16>,
+    /// The UDP port; 0 is any that is free.
+    pub listen_port: u16,
+    /// Where the socket is by which `wg` configures and shows the tunnel; none is made without one.
+    pub socket_directory: Option<PathBuf>,
     /// What may be left to the kernel.
     pub offloads: Offloads,
     /// What encrypts batches of packets, or the nearest to it that the processor has.
@@ -28,15 +36,25 @@ pub struct InterfaceOptions {
 }
 
 impl InterfaceOptions {
-    /// Starts from the name, everything else as usual.
+    /// Starts from the name, everything else as usual: the socket is where `wg` looks for it.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
             mtu: None,
+            listen_port: 0,
+            socket_directory: Some(Socket::SYSTEM_DIRECTORY.into()),
             offloads: Offloads::default(),
             aead_path: AeadPath::detect(),
         }
+    }
+
+    /// Takes over what a configuration says of the port and, if none was set here, of the MTU.
+    #[must_use]
+    pub fn with_config(mut self, config: &Config) -> Self {
+        self.mtu = self.mtu.or(config.interface.mtu);
+        self.listen_port = config.interface.listen_port.unwrap_or(self.listen_port);
+        self
     }
 }
 
@@ -72,9 +90,22 @@ pub enum InterfaceError {
     /// The interface could not be opened.
     #[error(transparent)]
     Tun(#[from] TunError),
+    /// The socket for its configuration could not be made.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     /// The tunnel did not come up.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+}
+
+/// Why an interface is to go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum InterfaceEnd {
+    /// Somebody deleted it.
+    Deleted,
+    /// Somebody removed the socket for its configuration, which says that it is not wanted any more.
+    SocketRemoved,
 }
 
 /// A network interface whose packets go through a tunnel; it is removed when this is dropped.
@@ -84,14 +115,14 @@ pub struct Interface {
     name: String,
     driver: DriverHandle,
     state: watch::Receiver<TunState>,
+    socket_removed: watch::Receiver<bool>,
     /// The driver and what runs beside it; aborted when dropped.
     tasks: JoinSet<()>,
 }
 
 impl Interface {
-    /// Creates the interface and serves it. Needs the right to administrate the network.
-    ///
-    /// Endpoints with host names are looked up meanwhile, and again until they are found.
+    /// Creates the interface, gives it a configuration and serves it. Needs the right to administrate the
+    /// network.
     ///
     /// # Errors
     /// [`InterfaceError`].
@@ -99,18 +130,14 @@ impl Interface {
     /// # Cancel safety
     /// Dropping the future removes the interface.
     pub async fn up(config: Config, options: InterfaceOptions) -> Result<Self, InterfaceError> {
-        let Offloads { tso, uso, .. } = options.offloads;
-        let mtu = options.mtu.or(config.interface.mtu);
-        let tun = Tun::open(&TunConfig {
-            name: options.name.clone(),
-            mtu: mtu.unwrap_or(DEFAULT_MTU),
-            offloads: TunOffloads { tcp: tso, udp: uso },
-        })?;
-        Self::serve(config, options, tun).await
+        let mut interface = Self::open(options.with_config(&config))?;
+        interface.configure(config).await?;
+        Ok(interface)
     }
 
     /// Serves an interface that another process opened, as [`confine`](crate::confine) does; it has a name,
-    /// an MTU and offloads of its own.
+    /// an MTU and offloads of its own. Its socket is where those of tunnels without root are, if it can be
+    /// had.
     ///
     /// # Errors
     /// [`InterfaceError`].
@@ -122,25 +149,44 @@ impl Interface {
         options: InterfaceOptions,
         parcel: TunParcel,
     ) -> Result<Self, InterfaceError> {
-        Self::serve(config, options, Tun::adopt(parcel)?).await
+        let options = options.with_config(&config);
+        let mut interface = Self::serve(Tun::adopt(parcel)?, None, &options)?;
+        crate::control::offer(&interface.name, &interface.driver, &mut interface.tasks);
+        interface.configure(config).await?;
+        Ok(interface)
     }
 
-    async fn serve(
-        config: Config,
-        options: InterfaceOptions,
+    /// Creates the interface and serves it; keys and peers come by [`configure`](Self::configure) or by
+    /// the socket. Needs the right to administrate the network, and a tokio runtime.
+    ///
+    /// # Errors
+    /// [`InterfaceError`].
+    pub fn open(options: InterfaceOptions) -> Result<Self, InterfaceError> {
+        let Offloads { tso, uso, .. } = options.offloads;
+        let tun = Tun::open(&TunConfig {
+            name: options.name.clone(),
+            mtu: options.mtu.unwrap_or(DEFAULT_MTU),
+            offloads: TunOffloads { tcp: tso, udp: uso },
+        })?;
+        let directory = options.socket_directory.as_deref();
+        let socket = directory.map(|directory| Socket::bind(directory, tun.name()));
+        let socket = socket.transpose()?;
+        Self::serve(tun, socket, &options)
+    }
+
+    fn serve(
         tun: Tun,
+        socket: Option<Socket>,
+        options: &InterfaceOptions,
     ) -> Result<Self, InterfaceError> {
-        let Config {
-            interface, peers, ..
-        } = config;
         let Offloads { gso, gro, .. } = options.offloads;
         let (name, state, mtu) = (tun.name().to_owned(), tun.watch(), tun.mtu());
-        let port = interface.listen_port.unwrap_or(0);
         let udp_offloads = UdpOffloads {
             segmentation: gso,
             coalescing: gro,
         };
-        let transport = UdpTransport::bind_with(port, udp_offloads).map_err(ConnectError::Bind)?;
+        let transport = UdpTransport::bind_with(options.listen_port, udp_offloads)
+            .map_err(ConnectError::Bind)?;
         let driver_config = DriverConfig {
             mtu,
             aead_path: options.aead_path,
@@ -148,23 +194,48 @@ impl Interface {
         let (driver, handle) = Driver::new(driver_config, Clock::new(), transport, tun);
         let mut tasks = JoinSet::new();
         tasks.spawn(driver.run());
-        let named = configure(&handle, &interface, peers, Names::LookUpLater).await?;
-        if !named.is_empty() {
-            let events = handle.events().map_err(ConnectError::Closed)?;
-            tasks.spawn(keep_current(handle.clone(), events, named));
-        }
+        let socket_removed = serve_socket(socket, &handle, &mut tasks);
         Ok(Self {
             name,
             driver: handle,
             state,
+            socket_removed,
             tasks,
         })
+    }
+
+    /// Sets the private key and adds the peers. The port and the MTU are those that the interface was
+    /// opened with.
+    ///
+    /// Endpoints with host names are looked up meanwhile, and again until they are found.
+    ///
+    /// # Errors
+    /// [`ConnectError::Peer`], [`ConnectError::Closed`].
+    pub async fn configure(&mut self, config: Config) -> Result<(), ConnectError> {
+        let Config {
+            interface, peers, ..
+        } = config;
+        let named = configure(&self.driver, &interface, peers, Names::LookUpLater).await?;
+        if !named.is_empty() {
+            let events = self.driver.events()?;
+            self.tasks
+                .spawn(keep_current(self.driver.clone(), events, named));
+        }
+        Ok(())
     }
 
     /// The name of the interface.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Answers `GET /metrics` on `listener` with the figures of the tunnel, for Prometheus.
+    ///
+    /// Whoever can connect learns public keys and counters, but no secrets.
+    pub fn serve_metrics(&mut self, listener: TcpListener) {
+        let (driver, name) = (self.driver.clone(), self.name.clone());
+        self.tasks.spawn(metrics::serve(listener, driver, name));
     }
 
     /// What happens to the tunnel from here on.
@@ -181,13 +252,16 @@ impl Interface {
         self.driver.local_port().await
     }
 
-    /// Waits until somebody deletes the interface.
+    /// Waits until somebody deletes the interface, or the socket for its configuration.
     ///
     /// # Cancel safety
     /// May be dropped and called again.
-    pub async fn deleted(&mut self) {
-        // A driver that has ended has given the interface up, too.
-        let _ = self.state.wait_for(|state| *state == TunState::Gone).await;
+    pub async fn ended(&mut self) -> InterfaceEnd {
+        tokio::select! {
+            // A driver that has ended has given the interface up, too.
+            _ = self.state.wait_for(|state| *state == TunState::Gone) => InterfaceEnd::Deleted,
+            Ok(_) = self.socket_removed.wait_for(|removed| *removed) => InterfaceEnd::SocketRemoved,
+        }
     }
 
     /// Removes the interface, and returns once it is.
@@ -196,4 +270,21 @@ impl Interface {
         let _ = self.driver.stop().await;
         self.tasks.shutdown().await;
     }
+}
+
+/// Serves the socket, if there is one; says when somebody has removed it.
+fn serve_socket(
+    socket: Option<Socket>,
+    driver: &DriverHandle,
+    tasks: &mut JoinSet<()>,
+) -> watch::Receiver<bool> {
+    let (removed, was_removed) = watch::channel(false);
+    if let Some(socket) = socket {
+        let server = Server::new(socket, driver.clone());
+        tasks.spawn(async move {
+            let end = server.run().await;
+            removed.send_replace(end == ServerEnd::SocketRemoved);
+        });
+    }
+    was_removed
 }

@@ -10,8 +10,12 @@ pub mod dns;
 pub mod http;
 pub mod network;
 pub mod relay;
+#[cfg(unix)]
+pub mod running;
 
 mod connect;
+#[cfg(unix)]
+mod control;
 mod endpoints;
 mod events;
 mod icmp;
@@ -37,7 +41,7 @@ pub use endpoints::EndpointError;
 pub use events::Events;
 pub use icmp::{PingOptions, Pinger};
 #[cfg(target_os = "linux")]
-pub use interface::{Interface, InterfaceError, InterfaceOptions, Offloads};
+pub use interface::{Interface, InterfaceEnd, InterfaceError, InterfaceOptions, Offloads};
 pub use pool::{
     AddExitError, DirectoryChange, ExitState, ExitStatus, HealthOptions, Lease, PoolDirectory,
     PoolError, PoolOptions, Quota, Rotation, TunnelPool,
@@ -59,7 +63,7 @@ pub use wirecraft_net::{
     BindError, Clock, DriverGone as TunnelClosed, SocketCounters, SystemEntropy,
 };
 #[cfg(target_os = "linux")]
-pub use wirecraft_net::{TunParcel, confine};
+pub use wirecraft_net::{TunParcel, confine, daemon, notify, sandbox};
 pub use wirecraft_netstack::{
     Binding, EchoError, EchoReply, Filter, PortError, RawConfig, RawError, Received, TcpConfig,
     TcpError, UdpConfig, UdpError, Unreachable,
@@ -69,6 +73,7 @@ pub use wirecraft_scan::{
     AddressRange, Finding, PortState, Reason, ScanConfig, Target as ScanTarget, TargetError,
     Targets,
 };
+pub use wirecraft_time::Instant;
 pub use wirecraft_tunnel::{
     AeadPath, AeadPathError, ConfigureError, Counters, Event, PeerId, PeerStatus, Traffic,
 };

@@ -5,8 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
+use tokio::net::TcpListener as TcpListenerOfHost;
 use tokio::task::JoinSet;
-use wirecraft_net::{DriverGone, DriverHandle};
+use wirecraft_net::{DriverGone, DriverHandle, metrics};
 use wirecraft_netstack::{Binding, EchoReply, Filter, RawConfig, TcpConfig, UdpConfig};
 use wirecraft_noise_handshake::PublicKey;
 use wirecraft_tunnel::PeerId;
@@ -262,6 +263,16 @@ impl Tunnel {
     /// [`SocketError::Closed`].
     pub async fn stack_counters(&self) -> Result<StackCounters, SocketError> {
         self.parts.sockets.counters().await
+    }
+
+    /// Answers `GET /metrics` on `listener` with the figures of the tunnel, called `name`, for Prometheus,
+    /// until the tunnel is closed.
+    ///
+    /// Whoever can connect learns public keys and counters, but no secrets.
+    pub fn serve_metrics(&self, listener: TcpListenerOfHost, name: impl Into<String>) {
+        let serving = metrics::serve(listener, self.parts.driver.clone(), name.into());
+        let tasks = self.parts.tasks.lock();
+        tasks.unwrap_or_else(PoisonError::into_inner).spawn(serving);
     }
 
     /// The public key of a peer that an event speaks of; `None` if it was removed.

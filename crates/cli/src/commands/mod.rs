@@ -14,6 +14,8 @@ mod proxy;
 mod pubkey;
 #[cfg(unix)]
 mod serve;
+#[cfg(unix)]
+mod show;
 #[cfg(target_os = "linux")]
 mod tun;
 
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     ExecStage(exec::ExecStage),
+    #[cfg(unix)]
+    Show(show::Show),
     #[cfg(target_os = "linux")]
     Tun(tun::Tun),
 }
@@ -64,8 +68,10 @@ impl Command {
             Self::Exec(command) => block_on_one_thread(command.run(verbosity)),
             #[cfg(target_os = "linux")]
             Self::ExecStage(command) => command.run(),
+            #[cfg(unix)]
+            Self::Show(command) => command.run(verbosity),
             #[cfg(target_os = "linux")]
-            Self::Tun(command) => block_on_one_thread(command.run(verbosity)),
+            Self::Tun(command) => command.run(verbosity),
         }
     }
 }

@@ -146,6 +146,13 @@ impl Config {
         parse::parse(text, name)
     }
 
+    /// Whether an endpoint has a host name, which is looked up again whenever its peer falls silent.
+    #[must_use]
+    pub fn has_endpoint_names(&self) -> bool {
+        let is_name = |peer: &PeerConfig| matches!(peer.endpoint, Some(Endpoint::Name { .. }));
+        self.peers.iter().any(is_name)
+    }
+
     /// What a user should hear about this configuration although it is valid.
     #[must_use]
     pub fn notices(&self) -> &[Notice] {

@@ -32,7 +32,8 @@ pub struct PoolOptions {
     pub health: HealthOptions,
     /// What each exit may carry.
     pub quota: Quota,
-    /// How the tunnels are brought up; they never wait for a handshake.
+    /// How the tunnels are brought up; they never wait for a handshake. If they are to have a name, each is
+    /// called as its exit is.
     pub connect: ConnectOptions,
 }
 
@@ -144,9 +145,9 @@ impl TunnelPool {
         if config.peers.is_empty() {
             return Err(cannot(ConnectError::NoPeers));
         }
-        let tunnel = Tunnel::listen_with(config, self.inner.options.connect)
-            .await
-            .map_err(cannot)?;
+        let mut connect = self.inner.options.connect.clone();
+        connect.name = connect.name.map(|_| name.to_owned());
+        let tunnel = Tunnel::listen_with(config, connect).await.map_err(cannot)?;
         self.add_tunnel(name, tunnel)
     }
 
