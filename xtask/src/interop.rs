@@ -11,6 +11,7 @@ mod interface;
 mod journal;
 pub(crate) mod network;
 mod node;
+mod operator;
 mod options;
 mod process;
 mod report;
@@ -37,6 +38,7 @@ const TOOLS: &[&str] = &[
     "unshare",
     "mount",
     "wg",
+    "wg-quick",
     "wireguard-go",
 ];
 

@@ -5,6 +5,7 @@ use super::interface::{Interface, Trial};
 use super::journal::Journal;
 use super::network::Family;
 use super::node::{Implementation, Programs};
+use super::operator::Habit;
 use super::options::Options;
 use super::report::CaseResult;
 use super::scenario::{Role, Traffic, compare_keys};
@@ -22,6 +23,8 @@ pub(super) enum Case {
     Uapi,
     /// What happens to an interface in use.
     Interface(Interface),
+    /// What an operator does with our interface.
+    Operator(Habit),
     Traffic(Traffic),
 }
 
@@ -31,6 +34,7 @@ impl fmt::Display for Case {
             Self::Keys => f.write_str("keys"),
             Self::Uapi => f.write_str("uapi"),
             Self::Interface(interface) => interface.fmt(f),
+            Self::Operator(habit) => habit.fmt(f),
             Self::Traffic(traffic) => traffic.fmt(f),
         }
     }
@@ -40,7 +44,7 @@ impl Case {
     /// Everyone who plays in this case.
     pub(super) fn implementations(&self) -> impl Iterator<Item = Implementation> {
         let everyone = match self {
-            Self::Keys | Self::Uapi => vec![Implementation::Wirecraft],
+            Self::Keys | Self::Uapi | Self::Operator(_) => vec![Implementation::Wirecraft],
             Self::Interface(interface) => vec![interface.ours, interface.theirs],
             Self::Traffic(traffic) => {
                 let mut everyone = traffic.theirs.clone();
@@ -61,6 +65,7 @@ pub(super) fn chosen(options: &Options) -> Vec<Case> {
     let mut cases = Vec::new();
     if options.ours == Implementation::Wirecraft {
         cases.extend([Case::Keys, Case::Uapi]);
+        cases.extend(Habit::ALL.map(Case::Operator));
         cases.extend(interfaces(options).into_iter().map(Case::Traffic));
     }
     cases.extend(trials(options).into_iter().map(Case::Interface));
@@ -226,6 +231,7 @@ fn run_one(case: &Case, number: usize, programs: &Programs) -> CaseResult {
         Case::Keys => compare_keys(programs),
         Case::Uapi => uapi::run(number, programs, &journal),
         Case::Interface(interface) => interface.run(number, programs, &journal),
+        Case::Operator(habit) => habit.run(number, programs, &journal),
         Case::Traffic(traffic) => traffic.run(number, programs, &journal),
     };
     let checks = checks.unwrap_or_else(|error| vec![Check::new("set up", Err(error))]);

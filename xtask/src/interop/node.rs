@@ -59,6 +59,7 @@ impl fmt::Display for Implementation {
 /// Paths of the programs that are not in `PATH`.
 pub(super) struct Programs {
     pub(super) wirecraft: PathBuf,
+    pub(super) wirecraft_tun: PathBuf,
     pub(super) interop_peer: PathBuf,
     boringtun: Option<PathBuf>,
 }
@@ -71,10 +72,12 @@ impl Programs {
     pub(super) fn publish(directory: &Path, boringtun: Option<PathBuf>) -> Result<Self> {
         let programs = Self {
             wirecraft: Path::new(DIRECTORY).join("wirecraft"),
+            wirecraft_tun: Path::new(DIRECTORY).join("wirecraft-tun"),
             interop_peer: Path::new(DIRECTORY).join("interop-peer"),
             boringtun,
         };
         publish_program(&directory.join("wirecraft"), &programs.wirecraft)?;
+        publish_program(&directory.join("wirecraft-tun"), &programs.wirecraft_tun)?;
         publish_program(&directory.join("interop-peer"), &programs.interop_peer)?;
         Ok(programs)
     }
@@ -88,6 +91,7 @@ impl Programs {
     pub(super) fn without_peer(directory: &Path) -> Result<Self> {
         let programs = Self {
             wirecraft: Path::new(DIRECTORY).join("wirecraft"),
+            wirecraft_tun: PathBuf::new(),
             interop_peer: PathBuf::new(),
             boringtun: None,
         };
