@@ -21,16 +21,17 @@ const CHUNK_MAX: usize = 64;
 
 /// What one call received.
 pub(crate) struct ReceiveBatch {
-    buffers: Vec<Box<[u8]>>,
+    /// All buffers, one behind the other. The allocator hands out pages that nobody has touched for as
+    /// much at once; it clears smaller pieces, which an idle tunnel would hold for nothing.
+    buffers: Box<[u8]>,
     metas: [RecvMeta; BUFFERS],
     filled: usize,
 }
 
 impl ReceiveBatch {
     pub(crate) fn new() -> Self {
-        let buffer = || vec![0; BUFFER_LEN].into_boxed_slice();
         Self {
-            buffers: (0..BUFFERS).map(|_| buffer()).collect(),
+            buffers: vec![0; BUFFERS * BUFFER_LEN].into_boxed_slice(),
             metas: [RecvMeta::default(); BUFFERS],
             filled: 0,
         }
@@ -38,7 +39,8 @@ impl ReceiveBatch {
 
     /// Hands on the datagrams in the order they came, some at a time.
     pub(crate) fn for_each_chunk(&mut self, mut serve: impl FnMut(&mut [Datagram<'_>])) {
-        let filled = self.buffers.iter_mut().zip(&self.metas).take(self.filled);
+        let buffers = self.buffers.chunks_exact_mut(BUFFER_LEN);
+        let filled = buffers.zip(&self.metas).take(self.filled);
         let mut chunk = arrayvec::ArrayVec::<Datagram<'_>, CHUNK_MAX>::new();
         for (buffer, meta) in filled {
             let received = &mut buffer[..meta.len.min(BUFFER_LEN)];
@@ -121,10 +123,9 @@ impl Bound {
     fn poll_receive(&self, cx: &mut Context<'_>, batch: &mut ReceiveBatch) -> Poll<io::Result<()>> {
         self.socket.poll_receive(cx, |socket| {
             let filled = batch.filled;
-            let mut slices: arrayvec::ArrayVec<IoSliceMut<'_>, BUFFERS> = batch.buffers[filled..]
-                .iter_mut()
-                .map(|buffer| IoSliceMut::new(buffer))
-                .collect();
+            let free = batch.buffers.chunks_exact_mut(BUFFER_LEN).skip(filled);
+            let mut slices: arrayvec::ArrayVec<IoSliceMut<'_>, BUFFERS> =
+                free.map(IoSliceMut::new).collect();
             let metas = &mut batch.metas[filled..];
             let count = self.state.recv(socket.into(), &mut slices, metas)?;
             batch.filled += count;
