@@ -5,6 +5,7 @@ use core::task::{Context, Poll};
 
 use thiserror::Error;
 use wirecraft_ip_packets::IpPacket;
+use wirecraft_time::Instant;
 
 use crate::filter::Filter;
 use crate::outbox::{Outbox, Refused};
@@ -70,7 +71,7 @@ const PACKETS_MAX: usize = 16_384;
 pub struct RawEndpoint {
     filter: Filter,
     claims: bool,
-    received: PacketQueue,
+    received: PacketQueue<Instant>,
     outbox: Outbox,
     mtu: usize,
     error: Option<RawError>,
@@ -101,11 +102,11 @@ impl RawEndpoint {
     /// Takes in a packet if the filter takes it; drops it if there is no room.
     ///
     /// Returns whether the socket claims it: nobody else is to answer.
-    pub fn receive(&mut self, packet: &IpPacket<'_>) -> bool {
+    pub fn receive(&mut self, now: Instant, packet: &IpPacket<'_>) -> bool {
         if self.closed || !self.filter.matches(packet) {
             return false;
         }
-        match self.received.push(packet.as_bytes().len(), ()) {
+        match self.received.push(packet.as_bytes().len(), now) {
             Some(slot) => slot.copy_from_slice(packet.as_bytes()),
             None => self.dropped += 1,
         }
@@ -117,17 +118,17 @@ impl RawEndpoint {
         self.error = Some(RawError::Unreachable { destination, why });
     }
 
-    /// Waits for a packet and hands it to `take`. Several tasks may wait.
+    /// Waits for a packet and hands it to `take`, with the time it came. Several tasks may wait.
     ///
     /// # Errors
     /// Why an earlier packet was not sent; [`RawError::Closed`].
     pub fn poll_receive<T>(
         &mut self,
         context: &Context<'_>,
-        take: impl FnOnce(&[u8]) -> T,
+        take: impl FnOnce(Instant, &[u8]) -> T,
     ) -> Poll<Result<T, RawError>> {
-        if let Some((packet, ())) = self.received.front() {
-            let taken = take(packet);
+        if let Some((packet, at)) = self.received.front() {
+            let taken = take(*at, packet);
             self.received.pop();
             return Poll::Ready(Ok(taken));
         }

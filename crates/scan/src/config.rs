@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use wirecraft_ip_packets::IpVersion;
 
-use crate::Targets;
+use crate::{Method, ProbeShape, Shard, Targets};
 
 /// The settings of a scan.
 #[derive(Clone, Debug)]
@@ -29,8 +29,16 @@ pub struct ScanConfig {
     pub reply_timeout: Duration,
     /// TTL or hop limit of probes. 64.
     pub hop_limit: u8,
-    /// The maximum segment size that probes offer, in bytes; `None` sends no option. 1380.
-    pub mss: Option<u16>,
+    /// What is sent. SYNs.
+    pub method: Method,
+    /// The options of TCP probes. The maximum segment size alone.
+    pub shape: ProbeShape,
+    /// The maximum segment size that probes offer, in bytes. 1380.
+    pub mss: u16,
+    /// The part of the targets that is scanned. All.
+    pub shard: Shard,
+    /// What the order of the targets comes from; random if it is not given.
+    pub seed: Option<u64>,
 }
 
 impl ScanConfig {
@@ -53,7 +61,11 @@ impl ScanConfig {
             retries: 1,
             reply_timeout: Duration::from_secs(3),
             hop_limit: 64,
-            mss: Some(1380),
+            method: Method::default(),
+            shape: ProbeShape::default(),
+            mss: 1380,
+            shard: Shard::WHOLE,
+            seed: None,
         };
         for source in sources {
             match source {

@@ -84,10 +84,37 @@ impl Permutation {
         number
     }
 
+    /// Returns the index at which a number stands; one that is not below the length is its own.
+    #[must_use]
+    pub fn index_of(&self, number: u128) -> u128 {
+        if number >= self.len {
+            return number;
+        }
+        let mut index = self.unpermute(number);
+        while index >= self.len {
+            index = self.unpermute(index);
+        }
+        index
+    }
+
     fn permute(&self, number: u128) -> u128 {
         let mut left = low_bits(number >> self.right_bits, self.left_bits);
         let mut right = low_bits(number, self.right_bits);
         for round in 0..ROUNDS {
+            if round % 2 == 0 {
+                left ^= low_bits(self.hash(round, right).into(), self.left_bits);
+            } else {
+                right ^= low_bits(self.hash(round, left).into(), self.right_bits);
+            }
+        }
+        u128::from(left) << self.right_bits | u128::from(right)
+    }
+
+    /// Takes the rounds back, the last one first.
+    fn unpermute(&self, number: u128) -> u128 {
+        let mut left = low_bits(number >> self.right_bits, self.left_bits);
+        let mut right = low_bits(number, self.right_bits);
+        for round in (0..ROUNDS).rev() {
             if round % 2 == 0 {
                 left ^= low_bits(self.hash(round, right).into(), self.left_bits);
             } else {
@@ -135,6 +162,13 @@ mod tests {
                 visits[usize::try_from(permutation.get(index)).unwrap()] += 1;
             }
             prop_assert!(visits.iter().all(|count| *count == 1));
+        }
+
+        #[test]
+        fn a_number_is_found_at_its_index(len in 1..=u128::MAX, key: [u8; 16], index: u128) {
+            let permutation = Permutation::with_key(len, &key);
+            let index = index % len;
+            prop_assert_eq!(permutation.index_of(permutation.get(index)), index);
         }
 
         #[test]

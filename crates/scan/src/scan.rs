@@ -7,14 +7,21 @@
 
 use std::collections::VecDeque;
 
+use core::hash::Hasher as _;
+
 use rand_core::CryptoRng;
-use wirecraft_ip_packets::{BuildError, IpVersion, ip};
+use siphasher::sip::SipHasher24;
+use wirecraft_ip_packets::{BuildError, IpVersion};
 use wirecraft_time::Instant;
 
+use crate::answer::{Answer, Evidence};
 use crate::answers::Answers;
 use crate::cookie::{Cookie, CookieKey};
-use crate::finding::{Answer, Evidence};
-use crate::{Finding, Permutation, PortState, ScanConfig, Target, TokenBucket};
+use crate::probe::Probes;
+use crate::sent_times::SentTimes;
+use crate::{
+    Checkpoint, Finding, PROBE_MAX_LEN, Permutation, PortState, ScanConfig, Target, TokenBucket,
+};
 
 /// How many resets wait to be sent; of more, the oldest are left out.
 const MAX_RESETS: usize = 1024;
@@ -29,11 +36,16 @@ const MAX_RESETS: usize = 1024;
 #[derive(Debug)]
 pub struct Scan {
     config: ScanConfig,
+    probes: Probes,
     cookies: CookieKey,
+    seed: u64,
     order: Permutation,
     pace: TokenBucket,
     phase: Phase,
+    /// How many targets are in the shard.
+    len: u128,
     answers: Answers,
+    sent_times: SentTimes,
     resets: VecDeque<Reset>,
     counts: Counts,
 }
@@ -45,20 +57,24 @@ enum Phase {
         pass: u8,
         next: u128,
     },
-    /// All targets were probed in this pass.
+    /// All targets were probed in this pass, or up to `next` and no more are to be.
     Waiting {
         pass: u8,
+        next: u128,
         until: Instant,
+        is_stopped: bool,
     },
-    Finished,
+    Finished {
+        pass: u8,
+        next: u128,
+    },
 }
 
 /// The end of a connection that a probe opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Reset {
     target: Target,
-    source_port: u16,
-    seq: u32,
+    cookie: Cookie,
 }
 
 /// Why a scan cannot start.
@@ -71,6 +87,15 @@ pub enum ScanError {
         /// The version.
         version: IpVersion,
     },
+    /// The shard has no targets: there are fewer of them than shards.
+    #[error("this shard has no targets")]
+    EmptyShard,
+    /// The checkpoint is of a scan of other targets, ports, method, shard or seed.
+    #[error("the resume file is of another scan: targets, ports, method, shard or seed differ")]
+    OtherScan,
+    /// A probe cannot be built.
+    #[error("no probe can be built: {0}")]
+    Probe(BuildError),
 }
 
 /// What a scan wants next.
@@ -115,26 +140,130 @@ pub struct Counts {
 }
 
 impl Scan {
-    /// Starts a scan with keys of its own; the order of targets and the cookies come from them.
+    /// Starts a scan with keys of its own; the order of targets comes from the seed alone.
     ///
     /// # Errors
-    /// [`ScanError`] if a source address is missing.
+    /// [`ScanError`] if a source address is missing, or the shard is empty.
     pub fn new(config: ScanConfig, rng: &mut impl CryptoRng) -> Result<Self, ScanError> {
         for version in [IpVersion::V4, IpVersion::V6] {
             if config.targets.has_version(version) && config.source(version).is_none() {
                 return Err(ScanError::NoSource { version });
             }
         }
+        let len = config.shard.len_of(config.targets.len());
+        if len == 0 {
+            return Err(ScanError::EmptyShard);
+        }
+        let seed = config.seed.unwrap_or_else(|| rng.next_u64());
         Ok(Self {
+            probes: Probes::new(&config).map_err(ScanError::Probe)?,
             cookies: CookieKey::new(config.source_ports, rng),
-            order: Permutation::new(config.targets.len(), rng),
+            seed,
+            order: Permutation::with_key(config.targets.len(), &order_key(seed)),
             pace: TokenBucket::new(config.rate, config.burst),
             phase: Phase::Probing { pass: 0, next: 0 },
+            len,
             answers: Answers::default(),
+            sent_times: SentTimes::new(),
             resets: VecDeque::new(),
             counts: Counts::default(),
             config,
         })
+    }
+
+    /// Goes on with a scan where a checkpoint of it was made: what answered is not probed again.
+    ///
+    /// # Errors
+    /// [`ScanError::OtherScan`] if the settings are not those of the checkpoint; as
+    /// [`new`](Self::new).
+    pub fn resume(
+        mut config: ScanConfig,
+        checkpoint: &Checkpoint,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, ScanError> {
+        if config.seed.is_some_and(|seed| seed != checkpoint.seed) {
+            return Err(ScanError::OtherScan);
+        }
+        config.seed = Some(checkpoint.seed);
+        let mut scan = Self::new(config, rng)?;
+        let answers = checkpoint.answers(scan.config.targets.len());
+        let Checkpoint { pass, next, .. } = *checkpoint;
+        if checkpoint.options != scan.options_hash() || next > scan.len {
+            return Err(ScanError::OtherScan);
+        }
+        scan.answers = answers.ok_or(ScanError::OtherScan)?;
+        scan.counts.answered = scan.answers.len();
+        scan.phase = Phase::Probing { pass, next };
+        Ok(scan)
+    }
+
+    /// Returns how far the scan has come.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        let (pass, next) = self.position();
+        Checkpoint {
+            seed: self.seed,
+            options: self.options_hash(),
+            pass,
+            next,
+            pages: self
+                .answers
+                .pages()
+                .map(|(number, page)| (number, *page))
+                .collect(),
+        }
+    }
+
+    /// Sends no more probes; answers to those under way are waited for as at the end of a pass.
+    pub fn stop(&mut self, now: Instant) {
+        if let Phase::Probing { pass, next } | Phase::Waiting { pass, next, .. } = self.phase {
+            self.phase = Phase::Waiting {
+                pass,
+                next,
+                until: now + self.config.reply_timeout,
+                is_stopped: true,
+            };
+        }
+    }
+
+    /// Returns the seed of the order.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Returns the settings.
+    #[must_use]
+    pub const fn config(&self) -> &ScanConfig {
+        &self.config
+    }
+
+    /// Returns how many targets this scan, or its shard, has.
+    #[must_use]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "there is always at least one target"
+    )]
+    pub const fn len(&self) -> u128 {
+        self.len
+    }
+
+    /// Returns the pass, from 0, and how many targets it has dealt with.
+    #[must_use]
+    pub const fn position(&self) -> (u8, u128) {
+        match self.phase {
+            Phase::Probing { pass, next }
+            | Phase::Waiting { pass, next, .. }
+            | Phase::Finished { pass, next } => (pass, next),
+        }
+    }
+
+    /// Hashes what makes one scan the same as another, the seed aside.
+    fn options_hash(&self) -> u64 {
+        let mut hasher = SipHasher24::new();
+        self.config.targets.hash(&mut hasher);
+        hasher.write(format!("{:?} {:?}", self.config.method, self.config.shard).as_bytes());
+        hasher.finish()
     }
 
     /// Writes the next packet to be sent to the start of `buf`, if it is time for one.
@@ -145,7 +274,7 @@ impl Scan {
     /// [`BuildError::BufferTooSmall`]; the packet is then written by a later call.
     pub fn poll_probe(&mut self, now: Instant, buf: &mut [u8]) -> Result<Polled, BuildError> {
         if let Some(reset) = self.resets.front().copied() {
-            let len = self.write_reset(reset, buf)?;
+            let len = self.probes.write_reset(reset.target, reset.cookie, buf)?;
             self.resets.pop_front();
             self.counts.resets += 1;
             return Ok(Polled::Reset {
@@ -153,16 +282,13 @@ impl Scan {
                 len,
             });
         }
-        self.advance(now);
-        let Phase::Probing { pass, next } = self.phase else {
-            let is_finished = self.phase == Phase::Finished;
-            return Ok(if is_finished {
-                Polled::Finished
-            } else {
-                Polled::Wait
+        let Some((pass, next, index)) = self.advance(now) else {
+            return Ok(match self.phase {
+                Phase::Finished { .. } => Polled::Finished,
+                _ => Polled::Wait,
             });
         };
-        let Some(target) = self.config.targets.get(self.order.get(next)) else {
+        let Some(target) = self.config.targets.get(index) else {
             return Ok(Polled::Wait);
         };
         if buf.len() < PROBE_MAX_LEN {
@@ -174,7 +300,9 @@ impl Scan {
         if !self.pace.take(now) {
             return Ok(Polled::Wait);
         }
-        let len = self.write_probe(target, pass, buf)?;
+        let cookie = self.cookies.cookie(target, pass);
+        let len = self.probes.write(target, cookie, buf)?;
+        self.sent_times.note(cookie.seq, now);
         self.phase = Phase::Probing {
             pass,
             next: next + 1,
@@ -187,24 +315,33 @@ impl Scan {
     ///
     /// Packets of others are ignored, so are forgeries by anyone who did not see the probe.
     pub fn receive(&mut self, now: Instant, packet: &[u8]) -> Option<Finding> {
-        let Some((index, answer)) = self.validate(now, packet) else {
+        let Some((index, answer, cookie)) = self.validate(packet) else {
             self.counts.ignored += 1;
             return None;
         };
-        if let Evidence::SynAck { ack } = answer.evidence {
-            let (target, source_port) = (answer.finding.target, answer.source_port);
-            self.queue_reset(Reset {
-                target,
-                source_port,
+        let target = answer.target;
+        if let Evidence::SynAck { port, ack } = answer.evidence {
+            let cookie = Cookie {
+                source_port: port,
                 seq: ack,
-            });
+            };
+            self.queue_reset(Reset { target, cookie });
         }
-        if !self.answers.insert(index, answer.finding.state) {
+        let state = answer.reason.state(self.config.method);
+        if !self.answers.insert(index, state) {
             self.counts.repeated += 1;
             return None;
         }
         self.counts.answered = self.answers.len();
-        Some(answer.finding)
+        Some(Finding {
+            target,
+            state,
+            reason: answer.reason,
+            from: answer.from,
+            hop_limit: answer.hop_limit,
+            at: now,
+            round_trip: self.sent_times.age(cookie.seq, now),
+        })
     }
 
     /// Returns when [`poll_probe`](Self::poll_probe) has something to do; the origin means at
@@ -213,7 +350,7 @@ impl Scan {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
             _ if !self.resets.is_empty() => Some(Instant::ORIGIN),
-            Phase::Finished => None,
+            Phase::Finished { .. } => None,
             _ if self.all_answered() => Some(Instant::ORIGIN),
             Phase::Probing { .. } => Some(self.pace.ready_at()),
             Phase::Waiting { until, .. } => Some(until),
@@ -223,15 +360,18 @@ impl Scan {
     /// Says whether all targets answered, or were probed and waited for as often as they should.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.phase == Phase::Finished && self.resets.is_empty()
+        matches!(self.phase, Phase::Finished { .. }) && self.resets.is_empty()
     }
 
     /// Returns every target with its state, `None` while it is silent, in the order of targets.
     pub fn findings(&self) -> impl Iterator<Item = (Target, Option<PortState>)> + '_ {
-        (0..self.config.targets.len()).filter_map(|index| {
-            let target = self.config.targets.get(index)?;
-            Some((target, self.answers.get(index)))
-        })
+        let is_mine = |index: &u128| self.config.shard.contains(&self.order, *index);
+        (0..self.config.targets.len())
+            .filter(is_mine)
+            .filter_map(|index| {
+                let target = self.config.targets.get(index)?;
+                Some((target, self.answers.get(index)))
+            })
     }
 
     /// Returns how much happened so far.
@@ -241,71 +381,63 @@ impl Scan {
     }
 
     /// Goes on to the next target that is silent, the next pass, or the end.
-    fn advance(&mut self, now: Instant) {
+    ///
+    /// Returns the pass, the position in it and the target's number.
+    fn advance(&mut self, now: Instant) -> Option<(u8, u128, u128)> {
+        let (pass, next) = self.position();
         if self.all_answered() {
-            self.phase = Phase::Finished;
+            self.phase = Phase::Finished { pass, next };
         }
-        if let Phase::Waiting { pass, until } = self.phase
+        if let Phase::Waiting {
+            until, is_stopped, ..
+        } = self.phase
             && until <= now
         {
-            self.phase = match pass < self.config.retries {
-                true => Phase::Probing {
+            self.phase = if pass < self.config.retries && !is_stopped {
+                Phase::Probing {
                     pass: pass + 1,
                     next: 0,
-                },
-                false => Phase::Finished,
+                }
+            } else {
+                Phase::Finished { pass, next }
             };
         }
         let Phase::Probing { pass, mut next } = self.phase else {
-            return;
+            return None;
         };
-        while next < self.order.len() && self.answers.get(self.order.get(next)).is_some() {
+        while next < self.len {
+            let index = self.config.shard.target(&self.order, next);
+            if self.answers.get(index).is_none() {
+                self.phase = Phase::Probing { pass, next };
+                return Some((pass, next, index));
+            }
             next += 1;
         }
-        self.phase = if next < self.order.len() {
-            Phase::Probing { pass, next }
-        } else {
-            Phase::Waiting {
-                pass,
-                until: now + self.config.reply_timeout,
-            }
+        self.phase = Phase::Waiting {
+            pass,
+            next,
+            until: now + self.config.reply_timeout,
+            is_stopped: false,
         };
+        None
     }
 
     fn all_answered(&self) -> bool {
-        self.answers.len() == self.config.targets.len()
-    }
-
-    /// Returns the latest pass of which probes were sent.
-    fn latest_pass(&self) -> u8 {
-        match self.phase {
-            Phase::Probing { pass, .. } | Phase::Waiting { pass, .. } => pass,
-            Phase::Finished => self.config.retries,
-        }
+        self.answers.len() == self.len
     }
 
     /// Finds the target of an answer, if the answer shows that its sender saw the probe.
-    fn validate(&self, now: Instant, packet: &[u8]) -> Option<(u128, Answer)> {
-        let answer = Answer::read(now, packet)?;
-        let target = answer.finding.target;
-        if self.source_for(target) != Some(answer.probed_from)
-            || !self.config.source_ports.contains(answer.source_port)
-        {
+    fn validate(&self, packet: &[u8]) -> Option<(u128, Answer, Cookie)> {
+        let answer = Answer::read(self.config.method, packet)?;
+        let target = answer.target;
+        if self.probes.source_for(target) != Some(answer.probed_from) {
             return None;
         }
         let index = self.config.targets.index_of(target)?;
-        let is_meant = |cookie: Cookie| {
-            cookie.source_port == answer.source_port && answer.evidence.matches(cookie.seq)
-        };
-        self.cookies.find(target, self.latest_pass(), is_meant)?;
-        Some((index, answer))
-    }
-
-    fn source_for(&self, target: Target) -> Option<core::net::IpAddr> {
-        match target.address {
-            core::net::IpAddr::V4(_) => self.config.source(IpVersion::V4),
-            core::net::IpAddr::V6(_) => self.config.source(IpVersion::V6),
-        }
+        let (latest_pass, _) = self.position();
+        let is_meant = |cookie: Cookie| answer.evidence.matches(cookie);
+        let cookie = self.cookies.find(target, latest_pass, is_meant)?;
+        Some((index, answer, cookie))
     }
 
     fn queue_reset(&mut self, reset: Reset) {
@@ -315,37 +447,11 @@ impl Scan {
         }
         self.resets.push_back(reset);
     }
-
-    fn write_probe(&self, target: Target, pass: u8, buf: &mut [u8]) -> Result<usize, BuildError> {
-        let Cookie { source_port, seq } = self.cookies.cookie(target, pass);
-        let source = self.source_for(target).ok_or(BuildError::MixedVersions)?;
-        let probe = ip(source, target.address)?
-            .hop_limit(self.config.hop_limit)
-            .tcp(source_port, target.port)
-            .seq(seq)
-            .syn();
-        match self.config.mss {
-            Some(mss) => probe.mss(mss).write(buf),
-            None => probe.write(buf),
-        }
-    }
-
-    fn write_reset(&self, reset: Reset, buf: &mut [u8]) -> Result<usize, BuildError> {
-        let Reset {
-            target,
-            source_port,
-            seq,
-        } = reset;
-        let source = self.source_for(target).ok_or(BuildError::MixedVersions)?;
-        ip(source, target.address)?
-            .hop_limit(self.config.hop_limit)
-            .tcp(source_port, target.port)
-            .seq(seq)
-            .rst()
-            .window(0)
-            .write(buf)
-    }
 }
 
-/// The length of the longest packet that a scan writes, in bytes: IPv6, TCP, one option.
-pub const PROBE_MAX_LEN: usize = 40 + 20 + 4;
+/// The key of the order: whoever knows the seed may know the order.
+fn order_key(seed: u64) -> [u8; 16] {
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key
+}

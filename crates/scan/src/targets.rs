@@ -1,6 +1,7 @@
 //! The targets of a scan: address ranges times ports, numbered from zero.
 
 use core::fmt;
+use core::hash::Hasher;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
@@ -11,7 +12,7 @@ use wirecraft_ip_packets::IpVersion;
 pub struct Target {
     /// The address.
     pub address: IpAddr,
-    /// The TCP port.
+    /// The TCP or UDP port; 0 where hosts and not ports are scanned.
     pub port: u16,
 }
 
@@ -126,8 +127,18 @@ impl AddressRange {
         })
     }
 
+    /// Says whether all of `other` is in this range.
+    #[must_use]
+    pub const fn covers(self, other: Self) -> bool {
+        let is_same_version = matches!(
+            (self.version, other.version),
+            (IpVersion::V4, IpVersion::V4) | (IpVersion::V6, IpVersion::V6)
+        );
+        is_same_version && self.first <= other.first && other.last <= self.last
+    }
+
     /// Takes `hole` out of this range: what is left before and after it.
-    fn without(self, hole: Self) -> impl Iterator<Item = Self> {
+    pub(crate) fn without(self, hole: Self) -> impl Iterator<Item = Self> {
         let is_apart =
             self.version != hole.version || hole.last < self.first || self.last < hole.first;
         let whole = is_apart.then_some(self);
@@ -203,13 +214,8 @@ impl Targets {
         let mut ports: Vec<u16> = ports.into_iter().collect();
         ports.sort_unstable();
         ports.dedup();
-        let mut ranges = merged(ranges.into_iter().collect());
-        for hole in excluded {
-            ranges = ranges
-                .into_iter()
-                .flat_map(|range| range.without(hole))
-                .collect();
-        }
+        let ranges = merged(ranges.into_iter().collect());
+        let ranges = outside(&ranges, &merged(excluded.into_iter().collect()));
         let mut spans = Vec::with_capacity(ranges.len());
         let mut start = 0_u128;
         for range in ranges {
@@ -228,6 +234,49 @@ impl Targets {
         Ok(Self { spans, ports, len })
     }
 
+    /// Takes the addresses of hosts themselves, as targets with port 0.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn hosts(
+        ranges: impl IntoIterator<Item = AddressRange>,
+        excluded: impl IntoIterator<Item = AddressRange>,
+    ) -> Result<Self, TargetError> {
+        Self::new(ranges, excluded, [0])
+    }
+
+    /// Returns how many addresses there are.
+    #[must_use]
+    pub fn address_count(&self) -> u128 {
+        self.len / port_count(&self.ports)
+    }
+
+    /// Returns how many ports each address has.
+    #[must_use]
+    pub const fn port_count(&self) -> usize {
+        self.ports.len()
+    }
+
+    /// Hashes all that says which target has which number.
+    pub(crate) fn hash(&self, hasher: &mut impl Hasher) {
+        for span in &self.spans {
+            let AddressRange {
+                version,
+                first,
+                last,
+            } = span.range;
+            hasher.write(&[match version {
+                IpVersion::V4 => 4,
+                IpVersion::V6 => 6,
+            }]);
+            hasher.write(&first.to_le_bytes());
+            hasher.write(&last.to_le_bytes());
+        }
+        for port in &self.ports {
+            hasher.write(&port.to_le_bytes());
+        }
+    }
+
     /// Returns how many targets there are.
     #[must_use]
     #[expect(
@@ -241,10 +290,8 @@ impl Targets {
     /// Returns the target of a number.
     #[must_use]
     pub fn get(&self, index: u128) -> Option<Target> {
-        let address_index = index / port_count(&self.ports);
-        let port = *self
-            .ports
-            .get(usize::try_from(index % port_count(&self.ports)).ok()?)?;
+        let (address_index, port_index) = divide(index, self.ports.len())?;
+        let port = *self.ports.get(port_index)?;
         let after = self
             .spans
             .partition_point(|span| span.start <= address_index);
@@ -294,6 +341,44 @@ fn merged(mut ranges: Vec<AddressRange>) -> Vec<AddressRange> {
         }
     }
     merged
+}
+
+/// Takes holes out of ranges; both are in order and apart from each other.
+fn outside(ranges: &[AddressRange], holes: &[AddressRange]) -> Vec<AddressRange> {
+    let mut left = Vec::with_capacity(ranges.len());
+    let mut holes = holes.iter().peekable();
+    for range in ranges {
+        let mut rest = Some(*range);
+        while let (Some(range), Some(hole)) = (rest, holes.peek()) {
+            if (hole.version, hole.last) < (range.version, range.first) {
+                holes.next();
+                continue;
+            }
+            if (range.version, range.last) < (hole.version, hole.first) {
+                break;
+            }
+            let is_before = |piece: &AddressRange| piece.last < hole.first;
+            let (before, after): (Vec<_>, Vec<_>) = range.without(**hole).partition(is_before);
+            left.extend(before);
+            rest = after.first().copied();
+        }
+        left.extend(rest);
+    }
+    left
+}
+
+/// Divides an index into that of an address and that of a port.
+///
+/// Most indices have 64 bits, in which division is several times as fast.
+fn divide(index: u128, port_count: usize) -> Option<(u128, usize)> {
+    let ports = u64::try_from(port_count).ok()?;
+    if let Ok(index) = u64::try_from(index) {
+        let port = usize::try_from(index.checked_rem(ports)?).ok()?;
+        return Some((u128::from(index / ports), port));
+    }
+    let ports = u128::from(ports);
+    let port = usize::try_from(index.checked_rem(ports)?).ok()?;
+    Some((index / ports, port))
 }
 
 /// There are at most 65536 ports.

@@ -13,7 +13,8 @@ use wirecraft_ip_packets::{
     v4, v6,
 };
 use wirecraft_scan::{
-    Finding, PROBE_MAX_LEN, Polled, PortState, Reason, Scan, ScanConfig, ScanError, Target, Targets,
+    Finding, Method, PROBE_MAX_LEN, Polled, PortState, ProbeShape, Reason, Scan, ScanConfig,
+    ScanError, Shard, SynAck, Target, Targets,
 };
 use wirecraft_time::Instant;
 
@@ -193,10 +194,11 @@ fn an_open_port_tells_window_and_mss_and_gets_a_reset_for_each_answer() {
     let finding = scan.receive(START, &syn_ack).unwrap();
     assert_eq!(
         finding.reason,
-        Reason::SynAck {
+        Reason::SynAck(SynAck {
             window: 1000,
-            mss: Some(1460)
-        }
+            mss: Some(1460),
+            ..SynAck::default()
+        })
     );
     assert_eq!((finding.state, finding.hop_limit), (PortState::Open, 64));
     assert_eq!(scan.receive(START, &syn_ack), None);
@@ -446,4 +448,283 @@ fn targets_without_a_source_address_of_their_version_are_refused() {
             version: IpVersion::V6
         }
     );
+}
+
+/// Runs a scan for `probes` packets, then stops it and makes a new one from its checkpoint.
+fn interrupted_after(
+    config: &ScanConfig,
+    probes: usize,
+    network: &dyn Fn(Target) -> bool,
+) -> Vec<Target> {
+    let mut first = scan(config.clone());
+    let (mut probed, mut buf) = (Vec::new(), [0; PROBE_MAX_LEN]);
+    while probed.len() < probes {
+        let Polled::Probe { target, len } = first.poll_probe(START, &mut buf).unwrap() else {
+            panic!("the scan has more targets");
+        };
+        probed.push(target);
+        if network(target) {
+            first.receive(START, &answer(&buf[..len], false)).unwrap();
+        }
+    }
+    first.stop(START);
+    assert_eq!(first.poll_probe(START, &mut buf), Ok(Polled::Wait));
+    let end = START + Duration::from_secs(3);
+    assert_eq!(first.poll_probe(end, &mut buf), Ok(Polled::Finished));
+    let text = first.checkpoint().to_string();
+    let mut second =
+        Scan::resume(config.clone(), &text.parse().unwrap(), &mut FixedRng(9)).unwrap();
+    run(&mut second, |packet| {
+        probed.push(destination(packet));
+        network(destination(packet)).then(|| answer(packet, false))
+    });
+    assert!(
+        second
+            .findings()
+            .all(|(target, state)| state.is_some() == network(target))
+    );
+    probed
+}
+
+#[test]
+fn a_scan_goes_on_exactly_where_it_was_stopped() {
+    for addresses in ["10.0.0.0-10.0.0.12", "fd00::-fd00::6"] {
+        let mut config = config(&[addresses], &[22, 80, 443]);
+        config.burst = 1000.try_into().unwrap();
+        config.retries = 0;
+        let len = usize::try_from(config.targets.len()).unwrap();
+        for probes in [1, 7, len - 1] {
+            let mut probed = interrupted_after(&config, probes, &|target| target.port == 80);
+            assert_eq!(probed.len(), len);
+            probed.sort_unstable();
+            probed.dedup();
+            assert_eq!(probed.len(), len);
+        }
+    }
+}
+
+#[test]
+fn what_answered_before_the_interruption_is_not_probed_again() {
+    let mut config = config(&["10.0.0.0/29"], &[1, 2, 3]);
+    config.burst = 1000.try_into().unwrap();
+    config.retries = 2;
+    let probed = interrupted_after(&config, 20, &|target| target.port != 1);
+    let mut counts = BTreeMap::new();
+    for target in probed {
+        *counts.entry(target).or_insert(0) += 1;
+    }
+    let expected = |target: &Target| if target.port == 1 { 3 } else { 1 };
+    assert!(
+        counts
+            .iter()
+            .all(|(target, count)| *count == expected(target)),
+        "{counts:?}"
+    );
+}
+
+#[test]
+fn a_checkpoint_of_another_scan_is_refused() {
+    let mut other = config(&["10.0.0.1"], &[80]);
+    other.seed = Some(1);
+    let checkpoint = scan(other.clone()).checkpoint();
+    let resume = |config| Scan::resume(config, &checkpoint, &mut FixedRng(1)).map(drop);
+    assert_eq!(resume(other.clone()), Ok(()));
+    let seeded = ScanConfig {
+        seed: Some(2),
+        ..other.clone()
+    };
+    let ports = config(&["10.0.0.1"], &[81]);
+    let addresses = config(&["10.0.0.2"], &[80]);
+    let method = ScanConfig {
+        method: Method::Ack,
+        ..other.clone()
+    };
+    let shard = ScanConfig {
+        shard: Shard::new(1, 2).unwrap(),
+        ..other
+    };
+    for config in [seeded, ports, addresses, method, shard] {
+        let refused = resume(config);
+        assert!(
+            matches!(refused, Err(ScanError::OtherScan | ScanError::EmptyShard)),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
+fn shards_with_one_seed_probe_every_target_once_between_them() {
+    let mut probed = Vec::new();
+    for number in 1..=3 {
+        let mut config = config(&["10.0.0.0-10.0.0.12", "fd00::-fd00::6"], &[22, 80]);
+        config.seed = Some(5);
+        config.retries = 0;
+        config.shard = Shard::new(number, 3).unwrap();
+        let mut scan = scan(config);
+        let before = probed.len();
+        run(&mut scan, |packet| {
+            probed.push(destination(packet));
+            None
+        });
+        assert_eq!(scan.findings().count(), probed.len() - before);
+    }
+    assert_eq!(probed.len(), 40);
+    probed.sort_unstable();
+    probed.dedup();
+    assert_eq!(probed.len(), 40);
+}
+
+#[test]
+fn an_answer_tells_its_round_trip_time() {
+    let mut scan = one_target();
+    let probe = flush(&mut scan, START).remove(0);
+    let later = START + Duration::from_millis(42);
+    let finding = scan.receive(later, &answer(&probe, true)).unwrap();
+    assert_eq!(finding.round_trip, Some(Duration::from_millis(42)));
+}
+
+fn one_target_by(method: Method, address: &str, port: u16) -> Scan {
+    let mut config = config(&[address], &[port]);
+    config.method = method;
+    scan(config)
+}
+
+#[test]
+fn a_reset_to_an_ack_tells_that_the_port_is_not_filtered() {
+    let mut scan = one_target_by(Method::Ack, "10.0.0.1", 80);
+    let probe = flush(&mut scan, START).remove(0);
+    let packet = IpPacket::parse(&probe).unwrap();
+    let ack = packet.tcp().unwrap();
+    assert_eq!(ack.flags(), TcpFlags::ACK);
+    let reset = |seq| {
+        v4([10, 0, 0, 1].into(), US_V4.into())
+            .tcp(80, ack.source_port())
+            .seq(seq)
+            .rst()
+            .build()
+    };
+    assert_eq!(scan.receive(START, &reset(ack.ack().wrapping_add(1))), None);
+    let finding = scan.receive(START, &reset(ack.ack())).unwrap();
+    assert_eq!(finding.state, PortState::Unfiltered);
+}
+
+#[test]
+fn udp_is_open_if_it_answers_and_closed_if_the_host_says_so() {
+    for (address, from) in [("10.0.0.1", IpAddr::from(US_V4)), ("fd00::1", us_v6())] {
+        let host: IpAddr = address.parse().unwrap();
+        let probe_of = |scan: &mut Scan| {
+            let probe = flush(scan, START).remove(0);
+            let port = IpPacket::parse(&probe)
+                .unwrap()
+                .udp()
+                .unwrap()
+                .source_port();
+            (probe, port)
+        };
+        let mut open = one_target_by(Method::Udp, address, 53);
+        let (probe, port) = probe_of(&mut open);
+        assert!(
+            !IpPacket::parse(&probe)
+                .unwrap()
+                .udp()
+                .unwrap()
+                .payload()
+                .is_empty()
+        );
+        let reply = |port| {
+            let back = wirecraft_ip_packets::ip(host, from).unwrap();
+            back.udp(53, port).payload(b"yes").build()
+        };
+        assert_eq!(open.receive(START, &reply(port ^ 1)), None);
+        let finding = open.receive(START, &reply(port)).unwrap();
+        assert_eq!(
+            (finding.state, finding.reason),
+            (PortState::Open, Reason::Datagram { len: 3 })
+        );
+        assert!(flush(&mut open, START).is_empty());
+
+        let mut closed = one_target_by(Method::Udp, address, 9);
+        let (probe, _) = probe_of(&mut closed);
+        let back = wirecraft_ip_packets::ip(host, from).unwrap();
+        let error = back.icmp_port_unreachable(&probe).build();
+        assert_eq!(
+            closed.receive(START, &error).unwrap().state,
+            PortState::Closed
+        );
+    }
+}
+
+#[test]
+fn a_host_that_answers_its_echo_request_is_up() {
+    for (address, from) in [("10.0.0.1", IpAddr::from(US_V4)), ("fd00::1", us_v6())] {
+        let host: IpAddr = address.parse().unwrap();
+        let mut scan = one_target_by(Method::Ping, address, 0);
+        let probe = flush(&mut scan, START).remove(0);
+        let upper = IpPacket::parse(&probe).unwrap().payload().to_vec();
+        let number = |at: usize| u16::from_be_bytes([upper[at], upper[at + 1]]);
+        let reply = |id, sequence| {
+            let back = wirecraft_ip_packets::ip(host, from).unwrap();
+            back.icmp_echo_reply(id, sequence)
+                .payload(&upper[8..])
+                .build()
+        };
+        assert_eq!(scan.receive(START, &reply(number(4), number(6) ^ 1)), None);
+        let finding = scan.receive(START, &reply(number(4), number(6))).unwrap();
+        assert_eq!(
+            (finding.state, finding.reason),
+            (PortState::Up, Reason::EchoReply)
+        );
+    }
+}
+
+#[test]
+fn a_probe_has_the_options_of_its_shape() {
+    for (shape, len) in [
+        (ProbeShape::None, 0),
+        (ProbeShape::Mss, 4),
+        (ProbeShape::Windows, 12),
+        (ProbeShape::Linux, 20),
+        (ProbeShape::Bsd, 20),
+    ] {
+        let mut config = config(&["10.0.0.1"], &[80]);
+        config.shape = shape;
+        let probe = flush(&mut scan(config), START).remove(0);
+        assert_eq!(probe.len(), 40 + len, "{shape:?}");
+    }
+}
+
+/// Scans all ports of a host with nineteen open ones, each packet lost with a chance of 2 %; returns how
+/// many open and closed ports were found.
+fn found_at_loss(retries: u8) -> (usize, usize) {
+    let ports: Vec<u16> = (1..=u16::MAX).collect();
+    let mut config = config(&["10.0.0.1"], &ports);
+    (config.retries, config.rate, config.burst) = (
+        retries,
+        1_000_000.try_into().unwrap(),
+        70_000.try_into().unwrap(),
+    );
+    let mut dice = FixedRng(11);
+    let mut is_lost = || dice.try_next_u32().unwrap() % 100 < 2;
+    let is_open = |port: u16| port.is_multiple_of(3277);
+    let findings = run(&mut scan(config), |packet| {
+        let is_answered = is_syn(packet) && !is_lost() && !is_lost();
+        is_answered.then(|| answer(packet, is_open(destination(packet).port)))
+    });
+    let wrong = findings
+        .iter()
+        .filter(|it| (it.state == PortState::Open) != is_open(it.target.port));
+    assert_eq!(wrong.count(), 0);
+    let open = findings
+        .iter()
+        .filter(|it| it.state == PortState::Open)
+        .count();
+    (open, findings.len() - open)
+}
+
+#[test]
+fn at_two_percent_loss_each_way_retries_find_what_is_there() {
+    let (open, closed) = found_at_loss(2);
+    assert_eq!(open, 19);
+    assert!(closed * 10_000 >= 65_516 * 9_998, "{closed}");
+    assert_eq!(found_at_loss(4), (19, 65_516));
 }

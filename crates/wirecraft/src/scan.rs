@@ -10,7 +10,8 @@ use tokio::time::{Sleep, sleep};
 use wirecraft_net::{Clock, SystemEntropy};
 use wirecraft_netstack::{Filter, RawConfig};
 use wirecraft_scan::{
-    Counts, Finding, PROBE_MAX_LEN, Polled, PortRange, Scan, ScanConfig, ScanError, Target, Targets,
+    Checkpoint, Counts, Finding, Method, PROBE_MAX_LEN, Polled, PortRange, Scan, ScanConfig,
+    ScanError, Target, Targets,
 };
 
 use crate::raw::RawSocket;
@@ -21,17 +22,30 @@ use crate::tunnel::Tunnel;
 /// and connections do not take each other's answers.
 const SOURCE_PORTS: core::ops::RangeInclusive<u16> = 20_000..=32_767;
 
+/// Answers that may wait to be looked at, in bytes: 20 ms of 200,000 a second.
+const RECEIVE_BUFFER_LEN: usize = 1 << 20;
+
+/// Probes that leave between two looks at the clock.
+const PROBES_PER_LOOK: usize = 64;
+
 /// A port scan under way.
 pub struct RunningScan {
     scan: Scan,
-    /// Claims the answers, so that the network stack does not reset what it does not know.
-    tcp: RawSocket,
-    /// Sees the ICMP errors beside the network stack.
+    /// Claims the answers, so that the network stack does not answer what it does not know.
+    claiming: Option<RawSocket>,
+    /// Sees the ICMP messages beside the network stack.
     icmp: RawSocket,
     clock: Clock,
     /// A packet that is to be sent once there is room.
-    pending: Option<([u8; PROBE_MAX_LEN], usize)>,
+    pending: Pending,
     timer: Pin<Box<Sleep>>,
+}
+
+/// Room for one packet.
+struct Pending {
+    packet: [u8; PROBE_MAX_LEN],
+    /// 0 if there is none.
+    len: usize,
 }
 
 /// Why a scan could not be started, or ended early.
@@ -56,33 +70,70 @@ impl Tunnel {
         self.scan_with(ScanConfig::new(targets, &sources)).await
     }
 
-    /// Starts a SYN scan. The ports that its probes come from are chosen by the tunnel.
+    /// Starts a scan. The ports that its probes come from are chosen by the tunnel.
     ///
     /// # Errors
     /// [`TunnelScanError::Scan`] if there are targets of an IP version that the tunnel has no address
     /// of; [`TunnelScanError::Socket`] if it is closed.
-    pub async fn scan_with(&self, mut config: ScanConfig) -> Result<RunningScan, TunnelScanError> {
-        let (first, last) = SOURCE_PORTS.into_inner();
-        config.source_ports = PortRange::new(first, last).expect("the first is less than the last");
+    pub async fn scan_with(&self, config: ScanConfig) -> Result<RunningScan, TunnelScanError> {
+        let config = with_source_ports(config);
         let scan = Scan::new(config, &mut SystemEntropy::default())?;
-        let claiming = RawConfig {
+        self.run_scan(scan).await
+    }
+
+    /// Goes on with a scan where a checkpoint of it was made.
+    ///
+    /// # Errors
+    /// As [`scan_with`](Self::scan_with), and [`ScanError::OtherScan`].
+    pub async fn resume_scan(
+        &self,
+        config: ScanConfig,
+        checkpoint: &Checkpoint,
+    ) -> Result<RunningScan, TunnelScanError> {
+        let config = with_source_ports(config);
+        let scan = Scan::resume(config, checkpoint, &mut SystemEntropy::default())?;
+        self.run_scan(scan).await
+    }
+
+    async fn run_scan(&self, scan: Scan) -> Result<RunningScan, TunnelScanError> {
+        let claims = RawConfig {
             claims: true,
+            receive_buffer_len: RECEIVE_BUFFER_LEN,
             ..RawConfig::default()
         };
-        let tcp = self
-            .raw_with(Filter::tcp().to_ports(SOURCE_PORTS), claiming)
-            .await?;
-        let icmp = self.raw(Filter::icmp()).await?;
+        let answers = match scan.config().method {
+            Method::Syn | Method::Ack => Some(Filter::tcp()),
+            Method::Udp => Some(Filter::udp()),
+            Method::Ping => None,
+        };
+        let claiming = match answers {
+            Some(filter) => Some(self.raw_with(filter.to_ports(SOURCE_PORTS), claims).await?),
+            None => None,
+        };
+        let listens = RawConfig {
+            receive_buffer_len: RECEIVE_BUFFER_LEN,
+            ..RawConfig::default()
+        };
+        let icmp = self.raw_with(Filter::icmp(), listens).await?;
         let timer = Box::pin(sleep(core::time::Duration::ZERO));
         Ok(RunningScan {
             scan,
-            tcp,
+            claiming,
             icmp,
             clock: Clock::new(),
-            pending: None,
+            pending: Pending {
+                packet: [0; PROBE_MAX_LEN],
+                len: 0,
+            },
             timer,
         })
     }
+}
+
+fn with_source_ports(mut config: ScanConfig) -> ScanConfig {
+    let (first, last) = SOURCE_PORTS.into_inner();
+    config.source_ports = PortRange::new(first, last).expect("the first is less than the last");
+    config
 }
 
 impl RunningScan {
@@ -95,6 +146,24 @@ impl RunningScan {
     /// Nothing found is lost; the scan stands still until the next call.
     pub async fn next(&mut self) -> Result<Option<Finding>, TunnelScanError> {
         poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Sends no more probes; the scan ends once answers to those under way were waited for.
+    pub fn stop(&mut self) {
+        self.scan.stop(self.clock.now());
+    }
+
+    /// The scan itself: how far it has come, and its settings.
+    #[must_use]
+    pub fn progress(&self) -> &Scan {
+        &self.scan
+    }
+
+    /// How many answers were lost because they came faster than they were read.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        let claimed = self.claiming.as_ref().map_or(0, RawSocket::dropped);
+        claimed + self.icmp.dropped()
     }
 
     /// How much happened so far.
@@ -121,7 +190,7 @@ impl RunningScan {
             if self.poll_probes(cx)?.is_pending() {
                 return Poll::Pending;
             }
-            if self.scan.is_finished() && self.pending.is_none() {
+            if self.scan.is_finished() && self.pending.len == 0 {
                 return Poll::Ready(Ok(None));
             }
             let Some(at) = self.scan.poll_timeout() else {
@@ -139,13 +208,15 @@ impl RunningScan {
 
     /// Takes in what has arrived, up to the first news.
     fn poll_answers(&mut self, cx: &mut Context<'_>) -> Result<Option<Finding>, SocketError> {
-        let now = self.clock.now();
         let Self {
-            scan, tcp, icmp, ..
+            scan,
+            claiming,
+            icmp,
+            ..
         } = self;
-        for socket in [tcp, icmp] {
+        for socket in claiming.iter().chain([&*icmp]) {
             while let Poll::Ready(answer) =
-                socket.poll_recv_with(cx, |packet| scan.receive(now, packet))
+                socket.poll_recv_stamped_with(cx, |at, packet| scan.receive(at, packet))
             {
                 if let Some(finding) = answer? {
                     return Ok(Some(finding));
@@ -157,21 +228,30 @@ impl RunningScan {
 
     /// Sends what may be sent; `Pending` while there is no room for it.
     fn poll_probes(&mut self, cx: &Context<'_>) -> Result<Poll<()>, SocketError> {
+        let Self {
+            scan,
+            claiming,
+            icmp,
+            clock,
+            pending,
+            ..
+        } = self;
+        let mut batch = claiming.as_ref().unwrap_or(icmp).batch();
         loop {
-            if let Some((packet, len)) = &self.pending {
-                match self.tcp.poll_send(cx, &packet[..*len]) {
+            let now = clock.now();
+            for _ in 0..PROBES_PER_LOOK {
+                if pending.len == 0 {
+                    let polled = scan.poll_probe(now, &mut pending.packet);
+                    match polled.expect("the buffer is as long as the longest probe") {
+                        Polled::Probe { len, .. } | Polled::Reset { len, .. } => pending.len = len,
+                        Polled::Wait | Polled::Finished => return Ok(Poll::Ready(())),
+                    }
+                }
+                match batch.poll_send(cx, &pending.packet[..pending.len]) {
                     Poll::Pending => return Ok(Poll::Pending),
                     Poll::Ready(sent) => sent?,
                 }
-                self.pending = None;
-            }
-            let mut packet = [0; PROBE_MAX_LEN];
-            let polled = self.scan.poll_probe(self.clock.now(), &mut packet);
-            match polled.expect("the buffer is as long as the longest probe") {
-                Polled::Probe { len, .. } | Polled::Reset { len, .. } => {
-                    self.pending = Some((packet, len));
-                }
-                Polled::Wait | Polled::Finished => return Ok(Poll::Ready(())),
+                pending.len = 0;
             }
         }
     }

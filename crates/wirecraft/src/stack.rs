@@ -35,6 +35,7 @@ use wirecraft_netstack::{
 use wirecraft_time::Instant;
 use wirecraft_tunnel::{Arena, SendError};
 
+use crate::tap::{Direction, Tap, TappedSink};
 use crate::tcp::TcpStream;
 
 use command::Command;
@@ -119,6 +120,8 @@ pub struct Stack {
     /// The endpoints that are looked at in this turn, in order.
     turn: VecDeque<Ready>,
     timers: Timers,
+    /// Who is told of every packet.
+    tap: Option<Tap>,
 }
 
 impl Stack {
@@ -161,6 +164,7 @@ impl Stack {
             attention,
             turn: VecDeque::new(),
             timers: Timers::default(),
+            tap: None,
         };
         (stack, handle)
     }
@@ -198,12 +202,23 @@ impl Stack {
 impl Inner for Stack {
     fn deliver(&mut self, now: Instant, packets: Packets<'_, '_>) {
         for (_, packet) in packets {
+            if let Some(tap) = &mut self.tap {
+                tap(Direction::Incoming, packet);
+            }
             self.take_in(now, packet);
         }
     }
 
     fn poll_packets(&mut self, cx: &mut Context<'_>, now: Instant, arena: &mut Arena) -> Poll<()> {
-        self.poll_sink(cx, now, &mut ArenaSink(arena));
+        if let Some(mut tap) = self.tap.take() {
+            let mut sink = TappedSink::new(arena, &mut tap);
+            self.poll_sink(cx, now, &mut sink);
+            sink.finish();
+            // A command may have brought another tap just now.
+            self.tap.get_or_insert(tap);
+        } else {
+            self.poll_sink(cx, now, &mut ArenaSink(arena));
+        }
         if arena.is_empty() {
             Poll::Pending
         } else {

@@ -21,6 +21,7 @@ use crate::raw::RawSocket;
 use crate::socket_error::SocketError;
 use crate::stack::{StackCounters, StackHandle};
 use crate::status::TunnelStatus;
+use crate::tap::Direction;
 use crate::target::ToTarget;
 use crate::tcp::{TcpListener, TcpStream};
 use crate::transit::Transit;
@@ -86,6 +87,10 @@ impl Tunnel {
 
     pub(crate) fn driver(&self) -> &DriverHandle {
         &self.parts.driver
+    }
+
+    pub(crate) fn sockets(&self) -> &StackHandle {
+        &self.parts.sockets
     }
 
     /// Opens a TCP connection through the tunnel.
@@ -206,6 +211,31 @@ impl Tunnel {
     /// [`SocketError::Closed`].
     pub async fn transit(&self) -> Result<Transit, SocketError> {
         self.parts.sockets.transit(self.parts.mtu).await
+    }
+
+    /// Tells `tap` of every packet that goes through the tunnel from here on, in place of who was told
+    /// before.
+    ///
+    /// It is called by the task that moves the packets, so it should not take long.
+    ///
+    /// # Errors
+    /// [`SocketError::Closed`].
+    pub async fn watch(
+        &self,
+        tap: impl FnMut(Direction, &[u8]) + Send + 'static,
+    ) -> Result<(), SocketError> {
+        self.parts.sockets.watch(tap).await
+    }
+
+    /// Says whether packets from `source` are what the peer expects: whether it is an address of the
+    /// tunnel.
+    ///
+    /// Others may be sent by raw sockets, and are dropped by the peer unless its allowed IPs for this
+    /// end have them.
+    #[must_use]
+    pub fn is_own_address(&self, source: IpAddr) -> bool {
+        let mut addresses = self.addresses().iter();
+        addresses.any(|address| address.addr() == source)
     }
 
     /// The resolver that looks names up inside the tunnel.

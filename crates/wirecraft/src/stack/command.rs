@@ -15,6 +15,7 @@ use super::{Stack, StackCounters};
 use crate::icmp::Pinger;
 use crate::raw::RawSocket;
 use crate::socket_error::SocketError;
+use crate::tap::Tap;
 use crate::tcp::{TcpListener, TcpStream};
 use crate::udp::UdpSocket;
 
@@ -55,6 +56,10 @@ pub(super) enum Command {
     Accept {
         packet: Vec<u8>,
         answer: Answer<TcpStream>,
+    },
+    Watch {
+        tap: Tap,
+        answer: Answer<()>,
     },
     Counters {
         answer: Answer<StackCounters>,
@@ -105,6 +110,10 @@ impl Stack {
             }
             Command::Accept { packet, answer } => {
                 let _ = answer.send(self.accept_passing(now, &packet));
+            }
+            Command::Watch { tap, answer } => {
+                self.tap = Some(tap);
+                let _ = answer.send(Ok(()));
             }
             Command::Counters { answer } => {
                 let _ = answer.send(Ok(self.counters));

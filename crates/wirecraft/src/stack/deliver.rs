@@ -26,7 +26,7 @@ impl Stack {
             self.counters.malformed += 1;
             return;
         };
-        if self.offer_raw(&packet) {
+        if self.offer_raw(now, &packet) {
             return;
         }
         if self.transit.is_none() && !self.addresses.contains(packet.destination()) {
@@ -49,10 +49,10 @@ impl Stack {
     }
 
     /// Gives copies to the raw sockets; returns whether one claims the packet for itself.
-    fn offer_raw(&mut self, packet: &IpPacket<'_>) -> bool {
+    fn offer_raw(&mut self, now: Instant, packet: &IpPacket<'_>) -> bool {
         let mut claimed = false;
         for shared in &self.raw {
-            claimed |= shared.lock().receive(packet);
+            claimed |= shared.lock().receive(now, packet);
             queue(&mut self.turn, shared);
         }
         claimed

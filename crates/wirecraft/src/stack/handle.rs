@@ -14,6 +14,7 @@ use super::command::{Answer, Command};
 use crate::icmp::{PingOptions, Pinger};
 use crate::raw::RawSocket;
 use crate::socket_error::SocketError;
+use crate::tap::Direction;
 use crate::tcp::{TcpListener, TcpStream};
 use crate::transit::{self, Transit};
 use crate::udp::UdpSocket;
@@ -199,6 +200,20 @@ impl StackHandle {
             .await?;
         stream.established().await?;
         Ok(stream)
+    }
+
+    /// Tells `tap` of every packet of the stack from here on, in place of who was told before.
+    ///
+    /// It is called by the task that moves the packets, so it should not take long.
+    ///
+    /// # Errors
+    /// [`SocketError::Closed`].
+    pub async fn watch(
+        &self,
+        tap: impl FnMut(Direction, &[u8]) + Send + 'static,
+    ) -> Result<(), SocketError> {
+        let tap = Box::new(tap);
+        self.command(|answer| Command::Watch { tap, answer }).await
     }
 
     /// Returns what the stack did not take in.
