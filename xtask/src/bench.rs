@@ -25,6 +25,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
             _ => {}
         }
     }
+    if arguments.first().is_some_and(|task| task == "scan") {
+        let mut steps = Steps::new();
+        let run = "run --quiet --profile harness --package wirecraft-benches --bin scan-rate";
+        steps.command("scan rate", cargo(run.split(' ')));
+        return steps.finish();
+    }
     let workspace = Workspace::load()?;
     let mut bench = cargo(["bench", "--package", "wirecraft-benches"]);
     bench.arg("--").args(arguments);

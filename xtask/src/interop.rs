@@ -13,9 +13,11 @@ pub(crate) mod network;
 mod node;
 mod operator;
 mod options;
+mod packets;
 mod process;
 mod report;
 pub(crate) mod sandbox;
+mod scan;
 mod scenario;
 pub(crate) mod soak;
 mod traffic;
@@ -33,8 +35,10 @@ use std::process::Command;
 /// What the system must have; Debian's packages of them are named in [`check_tools`].
 const TOOLS: &[&str] = &[
     "ip",
+    "nmap",
     "ping",
     "setpriv",
+    "tcpdump",
     "unshare",
     "mount",
     "wg",
@@ -105,7 +109,7 @@ fn check_tools() -> Result<()> {
     ensure!(
         missing.is_empty(),
         "not installed: {}; on Debian: apt-get install --no-install-recommends \
-         wireguard-go wireguard-tools iproute2 iputils-ping util-linux",
+         wireguard-go wireguard-tools iproute2 iputils-ping util-linux nmap tcpdump",
         missing.join(" ")
     );
     Ok(())

@@ -38,6 +38,7 @@ Tasks:
   soak [--minutes N]       an interface under traffic and changes, its memory watched (root, Linux)
   bench [--quick] [FILTER] benchmarks of the workspace
   bench tun [OPTIONS]      interfaces joined by a tunnel, beside others' (root, Linux)
+  bench scan               probes a second that one core makes, seals and sends
   aead-table               ratios of the last run of the bench `batch_aead`
   simulate [OPTIONS]       devices on a bad simulated network, 20 simulated hours;
                            `cargo xtask simulate --help` lists the options

@@ -1,8 +1,10 @@
 //! What several commands take: verbosity, the configuration, times.
 
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::anyhow;
 use clap::{ArgAction, Args, Parser};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -10,10 +12,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 use wirecraft::{Config, ConnectError, Tunnel};
 
 use crate::aead::connect_options;
-use crate::commands::Command;
+use crate::commands::{Command, dns};
 use crate::failure::Failure;
 use crate::interrupt::unless_interrupted;
 use crate::output;
+use crate::recording;
 
 /// WireGuard in user space: work through a tunnel without root and without changing the host.
 #[derive(Debug, Parser)]
@@ -84,6 +87,48 @@ impl Verbosity {
     }
 }
 
+/// A host behind the tunnel, by IPv4 or IPv6.
+#[derive(Debug, Args)]
+pub(crate) struct HostArgs {
+    /// A name, which is looked up through the tunnel, or an address
+    pub(crate) host: String,
+    /// Use IPv4 only
+    #[arg(short = '4', conflicts_with = "v6")]
+    v4: bool,
+    /// Use IPv6 only
+    #[arg(short = '6')]
+    v6: bool,
+}
+
+impl HostArgs {
+    /// Refuses an address of the family that is not wanted.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match self.host.parse() {
+            Ok(address) if !self.is_wanted(&address) => Err(Failure::Call(self.without_address())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks the host up, and takes the first address of the wanted family.
+    pub(crate) async fn address(&self, tunnel: &Tunnel) -> Result<IpAddr, Failure> {
+        let found = tunnel.resolver().addresses(&self.host).await;
+        let found = found.map_err(dns::failure)?;
+        found
+            .into_iter()
+            .find(|address| self.is_wanted(address))
+            .ok_or_else(|| Failure::Network(self.without_address()))
+    }
+
+    fn is_wanted(&self, address: &IpAddr) -> bool {
+        !(self.v4 && address.is_ipv6() || self.v6 && address.is_ipv4())
+    }
+
+    fn without_address(&self) -> anyhow::Error {
+        let family = if self.v4 { "IPv4" } else { "IPv6" };
+        anyhow!("{}: no {family} address", self.host)
+    }
+}
+
 /// The form of results.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct FormArgs {
@@ -107,9 +152,17 @@ pub(crate) struct TunnelArgs {
     /// Seconds to wait for the first handshake
     #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
     timeout: Duration,
+    /// Record the packets inside the tunnel in FILE (pcapng)
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<PathBuf>,
 }
 
 impl TunnelArgs {
+    /// The file of the configuration.
+    pub(crate) fn config_path(&self) -> &Path {
+        &self.config
+    }
+
     /// Reads the configuration and tells its notices.
     pub(crate) fn load(&self, verbosity: Verbosity) -> Result<Config, Failure> {
         let config = Config::load(&self.config).map_err(Failure::call)?;
@@ -129,7 +182,7 @@ impl TunnelArgs {
         let mut options = connect_options()?;
         options.name = self.name();
         let tunnel = Tunnel::listen_with(config, options).await;
-        tunnel.map_err(failure)
+        self.recorded(tunnel.map_err(failure)?).await
     }
 
     /// How long silence at the beginning is nothing to tell.
@@ -149,7 +202,16 @@ impl TunnelArgs {
         options.handshake_timeout = self.timeout;
         options.name = self.name();
         let connecting = Tunnel::connect_with(config, options);
-        unless_interrupted(async { connecting.await.map_err(failure) }).await
+        let tunnel = unless_interrupted(async { connecting.await.map_err(failure) }).await?;
+        self.recorded(tunnel).await
+    }
+
+    /// Starts the recording, if one is wanted.
+    async fn recorded(&self, tunnel: Tunnel) -> Result<Tunnel, Failure> {
+        if let Some(path) = &self.pcap {
+            recording::record(&tunnel, path).await?;
+        }
+        Ok(tunnel)
     }
 }
 

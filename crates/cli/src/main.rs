@@ -9,6 +9,7 @@ mod exits;
 mod failure;
 mod interrupt;
 mod output;
+mod recording;
 mod upkeep;
 
 use std::process::ExitCode;
@@ -20,8 +21,11 @@ use arguments::Cli;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     cli.verbosity.start_logging();
-    match cli.command.run(cli.verbosity) {
-        Ok(()) => ExitCode::SUCCESS,
+    let outcome = cli.command.run(cli.verbosity);
+    let is_recorded = recording::finish();
+    match outcome {
+        Ok(()) if is_recorded => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(2),
         Err(failure) => failure.report(),
     }
 }

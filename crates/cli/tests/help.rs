@@ -25,20 +25,27 @@ fn program_explains_itself() {
     Usage: wirecraft [OPTIONS] <COMMAND>
 
     Commands:
-      demo     Start a gateway and a client on loopback and send everything through the tunnel between them once
-      genkey   Make a private key and print it, as `wg genkey` does
-      genpsk   Make a preshared key and print it, as `wg genpsk` does
-      pubkey   Read a private key from standard input and print its public key, as `wg pubkey` does
-      ping     Send echo requests through the tunnel and print the replies
-      dns      Look a name up through the tunnel
-      get      Fetch an address of the web through the tunnel
-      forward  Forward ports into the tunnel and out of it, in the manner of ssh
-      proxy    Serve SOCKS and HTTP proxies whose connections go through the tunnel
-      serve    Be the gateway of peers: pass what they send on by sockets of this host
-      exec     Run a program whose whole network is the tunnel
-      show     Show the tunnels that run, of every mode
-      tun      Create a network interface and serve it
-      help     Print this message or the help of the given subcommand(s)
+      demo        Start a gateway and a client on loopback and send everything through the tunnel between them once
+      genkey      Make a private key and print it, as `wg genkey` does
+      genpsk      Make a preshared key and print it, as `wg genpsk` does
+      pubkey      Read a private key from standard input and print its public key, as `wg pubkey` does
+      ping        Send echo requests through the tunnel and print the replies
+      dns         Look a name up through the tunnel
+      get         Fetch an address of the web through the tunnel
+      forward     Forward ports into the tunnel and out of it, in the manner of ssh
+      proxy       Serve SOCKS and HTTP proxies whose connections go through the tunnel
+      serve       Be the gateway of peers: pass what they send on by sockets of this host
+      exec        Run a program whose whole network is the tunnel
+      show        Show the tunnels that run, of every mode
+      scan        Find open ports, or hosts, through the tunnel
+      send        Make packets, send them through the tunnel and print the replies
+      sniff       Print or record the packets that arrive through the tunnel
+      traceroute  Find the hops to a host behind the tunnel
+      mtu         Find the longest packet that reaches a host behind the tunnel
+      doctor      Say why a tunnel does not work
+      probe       Check that a WireGuard endpoint of your own keeps the rules of the protocol
+      tun         Create a network interface and serve it
+      help        Print this message or the help of the given subcommand(s)
 
     Options:
       -v, --verbose...  Say more on standard error; twice for details, three times for everything
@@ -149,11 +156,12 @@ fn ping_explains_itself() {
       -4                   Use IPv4 only
       -6                   Use IPv6 only
       -n, --count <COUNT>  Stop after COUNT requests
-      -i, --interval <S>   Seconds between requests [default: 1]
+      -i, --interval <S>   Seconds between requests, 0.002 at least [default: 1]
       -s, --size <BYTES>   Bytes of payload [default: 56]
           --ttl <N>        Time to live, or hop limit [default: 64]
       -c, --config <FILE>  Configuration in the syntax of wg-quick; `-` is standard input [env: WIRECRAFT_CONFIG]
           --timeout <S>    Seconds to wait for the first handshake [default: 10]
+          --pcap <FILE>    Record the packets inside the tunnel in FILE (pcapng)
           --json           Print one JSON object a line on standard output
       -v, --verbose...     Say more on standard error; twice for details, three times for everything
       -q, --quiet          Say nothing but errors on standard error
@@ -184,6 +192,7 @@ fn dns_explains_itself() {
           --server <IP>    The server to ask instead of those of the configuration, with a port if it is not 53
       -c, --config <FILE>  Configuration in the syntax of wg-quick; `-` is standard input [env: WIRECRAFT_CONFIG]
           --timeout <S>    Seconds to wait for the first handshake [default: 10]
+          --pcap <FILE>    Record the packets inside the tunnel in FILE (pcapng)
           --json           Print one JSON object a line on standard output
       -v, --verbose...     Say more on standard error; twice for details, three times for everything
       -q, --quiet          Say nothing but errors on standard error
@@ -218,6 +227,7 @@ fn get_explains_itself() {
           --cacert <FILE>    Trust the certificates of FILE (PEM) instead of those of the host
       -c, --config <FILE>    Configuration in the syntax of wg-quick; `-` is standard input [env: WIRECRAFT_CONFIG]
           --timeout <S>      Seconds to wait for the first handshake [default: 10]
+          --pcap <FILE>      Record the packets inside the tunnel in FILE (pcapng)
           --json             Print one JSON object a line on standard output
       -v, --verbose...       Say more on standard error; twice for details, three times for everything
       -q, --quiet            Say nothing but errors on standard error
@@ -248,6 +258,7 @@ fn forward_explains_itself() {
           --max-connections <N>  TCP connections at once; further ones wait [default: 4096]
       -c, --config <FILE>        Configuration in the syntax of wg-quick; `-` is standard input [env: WIRECRAFT_CONFIG]
           --timeout <S>          Seconds to wait for the first handshake [default: 10]
+          --pcap <FILE>          Record the packets inside the tunnel in FILE (pcapng)
           --json                 Print one JSON object a line on standard output
       -v, --verbose...           Say more on standard error; twice for details, three times for everything
       -q, --quiet                Say nothing but errors on standard error

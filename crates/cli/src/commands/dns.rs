@@ -115,7 +115,7 @@ async fn addresses<N: Network>(
 }
 
 /// A name that is none is a mistake of the call; everything else is the network's answer.
-pub(super) fn failure(error: ResolveError) -> Failure {
+pub(crate) fn failure(error: ResolveError) -> Failure {
     match error {
         ResolveError::NoServers => without_servers(),
         ResolveError::BadName { .. } => Failure::call(error),

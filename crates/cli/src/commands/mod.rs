@@ -1,7 +1,8 @@
 //! The subcommands, one file each.
 
 mod demo;
-mod dns;
+pub(crate) mod dns;
+mod doctor;
 #[cfg(target_os = "linux")]
 mod exec;
 mod forward;
@@ -9,13 +10,20 @@ mod genkey;
 mod genpsk;
 mod get;
 mod key_output;
+mod mtu;
+mod packet_line;
 mod ping;
+mod probe;
 mod proxy;
 mod pubkey;
+mod scan;
+mod send;
 #[cfg(unix)]
 mod serve;
 #[cfg(unix)]
 mod show;
+mod sniff;
+mod traceroute;
 #[cfg(target_os = "linux")]
 mod tun;
 
@@ -46,6 +54,13 @@ pub(crate) enum Command {
     ExecStage(exec::ExecStage),
     #[cfg(unix)]
     Show(show::Show),
+    Scan(scan::Scan),
+    Send(send::Send),
+    Sniff(sniff::Sniff),
+    Traceroute(traceroute::Traceroute),
+    Mtu(mtu::Mtu),
+    Doctor(doctor::Doctor),
+    Probe(probe::Probe),
     #[cfg(target_os = "linux")]
     Tun(tun::Tun),
 }
@@ -70,6 +85,15 @@ impl Command {
             Self::ExecStage(command) => command.run(),
             #[cfg(unix)]
             Self::Show(command) => command.run(verbosity),
+            Self::Forward(command) => block_on(command.run(verbosity)),
+            Self::Proxy(command) => block_on(command.run(verbosity)),
+            Self::Scan(command) => block_on(command.run(verbosity)),
+            Self::Send(command) => block_on(command.run(verbosity)),
+            Self::Sniff(command) => block_on(command.run(verbosity)),
+            Self::Traceroute(command) => block_on(command.run(verbosity)),
+            Self::Mtu(command) => block_on(command.run(verbosity)),
+            Self::Doctor(command) => block_on(command.run()),
+            Self::Probe(command) => block_on(command.run()),
             #[cfg(target_os = "linux")]
             Self::Tun(command) => command.run(verbosity),
         }

@@ -6,15 +6,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::anyhow;
 use clap::Args;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use wirecraft::{EchoError, EchoReply, PingOptions, Pinger, SocketError, Tunnel};
 
-use super::dns;
-use crate::arguments::{FormArgs, TunnelArgs, Verbosity, seconds};
+use crate::arguments::{FormArgs, HostArgs, TunnelArgs, Verbosity, seconds};
 use crate::failure::Failure;
 use crate::interrupt::unless_interrupted;
 use crate::output;
@@ -31,19 +29,13 @@ Examples:
   wirecraft ping -c wg0.conf -n 3 -i 0.2 -6 example.org
   wirecraft ping -c wg0.conf -n 1 --json 10.0.0.1")]
 pub(crate) struct Ping {
-    /// A name, which is looked up through the tunnel, or an address
-    host: String,
-    /// Use IPv4 only
-    #[arg(short = '4', conflicts_with = "v6")]
-    v4: bool,
-    /// Use IPv6 only
-    #[arg(short = '6')]
-    v6: bool,
+    #[command(flatten)]
+    target: HostArgs,
     /// Stop after COUNT requests
     #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
-    /// Seconds between requests
-    #[arg(short, long, value_name = "S", default_value = "1", value_parser = seconds)]
+    /// Seconds between requests, 0.002 at least
+    #[arg(short, long, value_name = "S", default_value = "1", value_parser = between_requests)]
     interval: Duration,
     /// Bytes of payload
     #[arg(short, long, value_name = "BYTES", default_value_t = 56, value_parser = clap::value_parser!(u16).range(..=65_000))]
@@ -90,7 +82,7 @@ struct SummaryLine<'a> {
 
 impl Ping {
     pub(crate) async fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
-        self.check_family()?;
+        self.target.check()?;
         let config = self.tunnel.load(verbosity)?;
         let tunnel = self.tunnel.connect(config).await?;
         let tally = self.session(&tunnel).await;
@@ -104,10 +96,14 @@ impl Ping {
 
     /// Pings until the count is reached or somebody interrupts, then sums up.
     async fn session(&self, tunnel: &Tunnel) -> Result<Tally, Failure> {
-        let address = unless_interrupted(self.address(tunnel)).await?;
+        let address = unless_interrupted(self.target.address(tunnel)).await?;
         let pinger = Arc::new(tunnel.pinger(address).await?);
         if !self.form.json {
-            output::line(text::announcement(&self.host, address, self.size.into()))?;
+            output::line(text::announcement(
+                &self.target.host,
+                address,
+                self.size.into(),
+            ))?;
         }
         let mut tally = Tally::default();
         let mut under_way = JoinSet::new();
@@ -132,36 +128,6 @@ impl Ping {
         tally.elapsed = started_at.elapsed();
         self.sum_up(address, &tally)?;
         Ok(tally)
-    }
-
-    /// Looks the host up, and takes the first address of the wanted family.
-    async fn address(&self, tunnel: &Tunnel) -> Result<IpAddr, Failure> {
-        let found = tunnel
-            .resolver()
-            .addresses(&self.host)
-            .await
-            .map_err(dns::failure)?;
-        found
-            .into_iter()
-            .find(|address| self.is_wanted(address))
-            .ok_or_else(|| Failure::Network(self.without_address()))
-    }
-
-    /// Refuses an address of the family that is not wanted.
-    fn check_family(&self) -> Result<(), Failure> {
-        match self.host.parse() {
-            Ok(address) if !self.is_wanted(&address) => Err(Failure::Call(self.without_address())),
-            _ => Ok(()),
-        }
-    }
-
-    fn is_wanted(&self, address: &IpAddr) -> bool {
-        !(self.v4 && address.is_ipv6() || self.v6 && address.is_ipv4())
-    }
-
-    fn without_address(&self) -> anyhow::Error {
-        let family = if self.v4 { "IPv4" } else { "IPv6" };
-        anyhow!("{}: no {family} address", self.host)
     }
 
     fn options(&self, number: u32) -> PingOptions {
@@ -210,11 +176,11 @@ impl Ping {
 
     fn sum_up(&self, address: IpAddr, tally: &Tally) -> Result<(), Failure> {
         if !self.form.json {
-            return output::line(tally.summary(&self.host));
+            return output::line(tally.summary(&self.target.host));
         }
         let trips = tally.round_trips.summary();
         output::json(&SummaryLine {
-            host: &self.host,
+            host: &self.target.host,
             address,
             transmitted: tally.transmitted,
             received: tally.received(),
@@ -238,6 +204,17 @@ async fn ping(pinger: Arc<Pinger>, options: PingOptions) -> Outcome {
         sequence: options.sequence,
         result: pinger.ping(options).await,
     }
+}
+
+/// The least time between requests, as `ping` of iputils allows it to users: no flood by mistake.
+const INTERVAL_MIN: Duration = Duration::from_millis(2);
+
+fn between_requests(text: &str) -> Result<Duration, String> {
+    let interval = seconds(text)?;
+    if interval < INTERVAL_MIN {
+        return Err("less than 0.002 seconds would be a flood".to_owned());
+    }
+    Ok(interval)
 }
 
 impl From<&EchoReply> for ReplyLine {
