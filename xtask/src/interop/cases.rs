@@ -23,15 +23,12 @@ pub(super) enum Case {
     Uapi,
     /// What happens to an interface in use.
     Interface(Interface),
-<<<<<<< HEAD
     /// What an operator does with our interface.
     Operator(Habit),
-=======
     /// Our scanner beside `nmap`.
     Scan,
     /// Packets of our making, as the far end sees them.
     Packets,
->>>>>>> 3d75484 (interop, benches: compare scans with nmap, packets with tcpdump)
     Traffic(Traffic),
 }
 
@@ -41,12 +38,9 @@ impl fmt::Display for Case {
             Self::Keys => f.write_str("keys"),
             Self::Uapi => f.write_str("uapi"),
             Self::Interface(interface) => interface.fmt(f),
-<<<<<<< HEAD
             Self::Operator(habit) => habit.fmt(f),
-=======
             Self::Scan => f.write_str("scan"),
             Self::Packets => f.write_str("packets"),
->>>>>>> 3d75484 (interop, benches: compare scans with nmap, packets with tcpdump)
             Self::Traffic(traffic) => traffic.fmt(f),
         }
     }
@@ -79,12 +73,8 @@ impl Case {
 pub(super) fn chosen(options: &Options) -> Vec<Case> {
     let mut cases = Vec::new();
     if options.ours == Implementation::Wirecraft {
-<<<<<<< HEAD
-        cases.extend([Case::Keys, Case::Uapi]);
-        cases.extend(Habit::ALL.map(Case::Operator));
-=======
         cases.extend([Case::Keys, Case::Uapi, Case::Scan, Case::Packets]);
->>>>>>> 3d75484 (interop, benches: compare scans with nmap, packets with tcpdump)
+        cases.extend(Habit::ALL.map(Case::Operator));
         cases.extend(interfaces(options).into_iter().map(Case::Traffic));
     }
     cases.extend(trials(options).into_iter().map(Case::Interface));
@@ -250,12 +240,9 @@ fn run_one(case: &Case, number: usize, programs: &Programs) -> CaseResult {
         Case::Keys => compare_keys(programs),
         Case::Uapi => uapi::run(number, programs, &journal),
         Case::Interface(interface) => interface.run(number, programs, &journal),
-<<<<<<< HEAD
         Case::Operator(habit) => habit.run(number, programs, &journal),
-=======
         Case::Scan => scan::run(number, programs, &journal),
         Case::Packets => packets::run(number, programs, &journal),
->>>>>>> 3d75484 (interop, benches: compare scans with nmap, packets with tcpdump)
         Case::Traffic(traffic) => traffic.run(number, programs, &journal),
     };
     let checks = checks.unwrap_or_else(|error| vec![Check::new("set up", Err(error))]);
