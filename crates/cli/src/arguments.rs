@@ -163,6 +163,15 @@ impl TunnelArgs {
         &self.config
     }
 
+    /// The tunnel of one file, as if it were given.
+    pub(crate) fn new(config: PathBuf, timeout: Duration) -> Self {
+        Self {
+            config,
+            timeout,
+            pcap: None,
+        }
+    }
+
     /// Reads the configuration and tells its notices.
     pub(crate) fn load(&self, verbosity: Verbosity) -> Result<Config, Failure> {
         let config = Config::load(&self.config).map_err(Failure::call)?;

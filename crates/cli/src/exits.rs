@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, timeout};
 use wirecraft::{
     AddExitError, Config, ConnectError, DirectoryChange, ExitState, ExitStatus, PoolDirectory,
-    PoolOptions, Quota, Rotation, TunnelPool,
+    PoolOptions, Quota, Rotation, Tunnel, TunnelPool,
 };
 
 use crate::aead::connect_options;
-use crate::arguments::{Verbosity, seconds};
+use crate::arguments::{TunnelArgs, Verbosity, seconds};
 use crate::failure::Failure;
+use crate::interrupt::unless_interrupted;
 use crate::output;
 
 /// How often directories are read, and states are told.
@@ -59,6 +60,36 @@ pub(crate) struct Exits {
 }
 
 impl ExitArgs {
+    /// Brings one tunnel up for one piece of work, and waits for its first handshake: of several the first that answers.
+    ///
+    /// The pool, if there is one, is to be closed in the end; otherwise the tunnel is.
+    pub(crate) async fn connect_one(
+        &self,
+        verbosity: Verbosity,
+    ) -> Result<(Tunnel, Option<TunnelPool>), Failure> {
+        if let [path] = &self.configs[..]
+            && !path.is_dir()
+        {
+            let alone = TunnelArgs::new(path.clone(), self.timeout);
+            let config = alone.load(verbosity)?;
+            return Ok((alone.connect(config).await?, None));
+        }
+        let pool = self.start(Quota::default(), verbosity).await?.pool;
+        let picked = unless_interrupted(async {
+            let picked = timeout(self.timeout, pool.pick(None)).await;
+            let picked = picked.map_err(|_| {
+                let (count, waited) = (pool.exits().len(), self.timeout.as_secs_f64());
+                Failure::network(anyhow!(
+                    "no handshake within {waited} s with any of {count} peers"
+                ))
+            })?;
+            picked.map_err(Failure::network)
+        });
+        let exit = picked.await?;
+        tracing::info!(exit = %exit.name(), "exit chosen");
+        Ok((exit.tunnel().clone(), Some(pool)))
+    }
+
     /// How long silence at the beginning is nothing to tell, or to wait for.
     pub(crate) fn patience(&self) -> Duration {
         self.timeout

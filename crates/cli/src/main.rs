@@ -8,6 +8,7 @@ mod commands;
 mod exits;
 mod failure;
 mod interrupt;
+mod open_files;
 mod output;
 mod recording;
 mod upkeep;

@@ -225,7 +225,11 @@ fn get_explains_itself() {
           --head             Ask for the headers only and print them
       -H, --header <HEADER>  Send a header of your own, `Name: value`; may be repeated
           --cacert <FILE>    Trust the certificates of FILE (PEM) instead of those of the host
-      -c, --config <FILE>    Configuration in the syntax of wg-quick; `-` is standard input [env: WIRECRAFT_CONFIG]
+          --max-time <S>     Seconds that the whole may take
+          --step-time <S>    Seconds that the server may take for each step: the connection, the answer, the next piece [default: 30]
+          --http1.1          Speak HTTP/1.1 even with servers that could do HTTP/2
+      -c, --config <FILE>    Configuration in the syntax of wg-quick, or a directory of .conf files; `-` is standard input; may be repeated [env: WIRECRAFT_CONFIG]
+          --rotate <WHEN>    When to take another of several tunnels: for every `connection`, `sticky` for every user, or every so many seconds [default: connection]
           --timeout <S>      Seconds to wait for the first handshake [default: 10]
           --pcap <FILE>      Record the packets inside the tunnel in FILE (pcapng)
           --json             Print one JSON object a line on standard output
@@ -233,7 +237,9 @@ fn get_explains_itself() {
       -q, --quiet            Say nothing but errors on standard error
       -h, --help             Print help
 
-    Names are looked up through the tunnel too. Redirects are followed. A status
+    Names are looked up through the tunnel too. Redirects are followed. HTTP/2 is
+    spoken with servers that offer it by TLS. Of several configurations, or of a
+    directory of them, the first whose peer answers is taken. A status
     of 400 and above is exit status 1, and its page does not go into a file.
 
     Examples:
@@ -241,6 +247,7 @@ fn get_explains_itself() {
       wirecraft get -c wg0.conf -o image.iso https://example.org/image.iso
       wirecraft get -c wg0.conf -o image.iso -C - https://example.org/image.iso
       wirecraft get -c wg0.conf --head -H 'Accept-Language: eo' example.org
+      wirecraft get -c exits/ --max-time 60 https://example.org/
     "#);
 }
 
@@ -290,6 +297,7 @@ fn proxy_explains_itself() {
     Options:
           --socks <ADDR>          Listen for SOCKS clients; may be repeated
           --http <ADDR>           Listen for HTTP clients; may be repeated
+          --metrics <ADDR>        Answer GET /metrics with counters, in the form of Prometheus
           --auth <USER:PASSWORD>  Serve this user only; may be repeated
           --auth-file <FILE>      Serve the users of FILE only, a USER:PASSWORD a line
           --open                  Listen on addresses that others can reach without asking for a password

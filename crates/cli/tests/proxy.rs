@@ -117,16 +117,30 @@ fn password_is_asked_for_where_there_are_users() {
     let _gateway = exit(&runtime, &exits, "one");
     let users = exits.join("users");
     fs::write(&users, "# who may\nme:secret\n").unwrap();
-    let mut command = wirecraft(&["proxy", "--http", "0", "--auth-file"]);
+    let mut command = wirecraft(&["proxy", "--http", "0", "--metrics", "0", "--auth-file"]);
     command.arg(&users).arg("-c").arg(exits.join("one.conf"));
     let mut serving = Serving::start(&mut command);
     let line = serving.wait_for("http proxy on ");
     let http = line.rsplit(' ').next().unwrap().to_owned();
+    let line = serving.wait_for("metrics on ");
+    let metrics = line.rsplit(' ').next().unwrap().to_owned();
     serving.wait_for("the tunnel is up");
     assert!(page(&http, "bWU6cHVibGlj").contains(" 407 "));
     assert!(page(&http, "bWU6c2VjcmV0").contains("through the tunnel"));
     // `me+word:secret`: the word keeps an exit.
     assert!(page(&http, "bWUrd29yZDpzZWNyZXQ=").contains("through the tunnel"));
+    let mut stream = TcpStream::connect(metrics).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    let mut counted = String::new();
+    stream.read_to_string(&mut counted).unwrap();
+    for line in [
+        "wirecraft_proxy_connections_total 2",
+        "wirecraft_proxy_unauthorised_total 1",
+        "wirecraft_exit_up{exit=\"one\"} 1",
+        "wirecraft_exit_connections_total{exit=\"one\"} 2",
+    ] {
+        assert!(counted.lines().any(|counted| counted == line), "{counted}");
+    }
     serving.stop();
 }
 

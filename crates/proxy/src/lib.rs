@@ -6,6 +6,7 @@ mod datagrams;
 mod forward;
 mod host;
 pub mod http;
+mod metrics;
 mod proxy;
 mod refusal;
 mod relay;

@@ -12,15 +12,15 @@ use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use wirecraft::{Lease, PoolError, Rotation, Target, TcpStream, TunnelPool};
+use wirecraft::{ExitStatus, Lease, PoolError, Rotation, Target, TcpStream, TunnelPool};
 
 use crate::buffers::Buffers;
 use crate::host::{HostAddress, HostListener, HostStream};
 use crate::refusal::Refusal;
-use crate::{http, socks};
+use crate::{http, metrics, socks};
 
 /// How long to wait when the host has no room for another connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Whom a proxy serves, and how much it may take.
 #[derive(Clone, Debug)]
@@ -181,25 +181,22 @@ impl Proxy {
         self.listen(at, Speaks::Http)
     }
 
+    /// Answers `GET /metrics` with the counters of the proxy and of its exits, in the form of Prometheus; returns where.
+    ///
+    /// # Errors
+    /// [`ProxyError`]; nobody is asked for a password here.
+    pub fn metrics(&mut self, at: &HostAddress) -> Result<HostAddress, ProxyError> {
+        refuse_open(at, self.shared.options.is_open)?;
+        let (listener, at) = listen(at)?;
+        self.tasks
+            .spawn(metrics::serve(self.shared.clone(), listener));
+        Ok(at)
+    }
+
     fn listen(&mut self, at: &HostAddress, speaks: Speaks) -> Result<HostAddress, ProxyError> {
         let options = &self.shared.options;
-        if let HostAddress::Ip(address) = at
-            && !address.ip().is_loopback()
-            && options.users.is_empty()
-            && !options.is_open
-        {
-            return Err(ProxyError::Open { address: *address });
-        }
-        let cannot = |source| ProxyError::Listen {
-            address: at.clone(),
-            source,
-        };
-        let listener = match at {
-            HostAddress::Ip(address) => HostListener::tcp(*address),
-            HostAddress::Unix(path) => HostListener::unix(PathBuf::clone(path)),
-        };
-        let listener = listener.map_err(cannot)?;
-        let at = listener.address().map_err(cannot)?;
+        refuse_open(at, options.is_open || !options.users.is_empty())?;
+        let (listener, at) = listen(at)?;
         self.tasks
             .spawn(accept(self.shared.clone(), listener, speaks));
         Ok(at)
@@ -208,7 +205,18 @@ impl Proxy {
     /// What it has done so far.
     #[must_use]
     pub fn counters(&self) -> ProxyCounters {
-        let counts = &self.shared.counts;
+        self.shared.counters()
+    }
+}
+
+impl Shared {
+    /// What is known of the exits.
+    pub(crate) fn exits(&self) -> Vec<ExitStatus> {
+        self.pool.exits()
+    }
+
+    pub(crate) fn counters(&self) -> ProxyCounters {
+        let counts = &self.counts;
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         ProxyCounters {
             accepted: of(&counts.accepted),
@@ -219,6 +227,31 @@ impl Proxy {
             malformed: of(&counts.malformed),
         }
     }
+}
+
+/// An address that others can reach needs a reason.
+fn refuse_open(at: &HostAddress, may_be_open: bool) -> Result<(), ProxyError> {
+    match at {
+        HostAddress::Ip(address) if !address.ip().is_loopback() && !may_be_open => {
+            Err(ProxyError::Open { address: *address })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Listens; returns where, with the port that it got.
+fn listen(at: &HostAddress) -> Result<(HostListener, HostAddress), ProxyError> {
+    let cannot = |source| ProxyError::Listen {
+        address: at.clone(),
+        source,
+    };
+    let listener = match at {
+        HostAddress::Ip(address) => HostListener::tcp(*address),
+        HostAddress::Unix(path) => HostListener::unix(PathBuf::clone(path)),
+    };
+    let listener = listener.map_err(cannot)?;
+    let at = listener.address().map_err(cannot)?;
+    Ok((listener, at))
 }
 
 /// Accepts clients and serves each in a task of its own, for ever.
@@ -235,7 +268,7 @@ async fn accept(shared: Arc<Shared>, listener: HostListener, speaks: Speaks) {
                 clients.spawn(async move {
                     match speaks {
                         Speaks::Socks => socks::serve(&client, stream).await,
-                        Speaks::Http => http::serve(Arc::new(client), stream).await,
+                        Speaks::Http => http::serve(client, stream).await,
                     }
                     drop(permit);
                 });

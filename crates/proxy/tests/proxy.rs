@@ -4,11 +4,13 @@
 mod gateway;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::{connected, in_time, pattern};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::{Barrier, Semaphore};
 use tokio::time::timeout;
 use wirecraft::{PoolOptions, TunnelPool};
 use wirecraft_gateway::{DemoGateway, ECHO_PORT, GATEWAY_NAME, GATEWAY_V4, GATEWAY_V6};
@@ -475,6 +477,27 @@ async fn connections_beyond_the_cap_wait() {
 }
 
 #[tokio::test]
+async fn tunnels_of_connect_count_as_long_as_they_last() {
+    let mut options = ProxyOptions::default();
+    options.connections_max = 1;
+    let running = start(options).await;
+    let request = format!("CONNECT {GATEWAY_NAME}:{ECHO_PORT} HTTP/1.1\r\n\r\n");
+    let connect = || async {
+        let mut stream = TcpStream::connect(running.http).await.unwrap();
+        exchange(&mut stream, request.as_bytes(), 12).await;
+        stream
+    };
+    let first = connect().await;
+    let second = connect();
+    tokio::pin!(second);
+    let early = timeout(Duration::from_millis(200), &mut second).await;
+    assert!(early.is_err(), "there is no room yet");
+    assert_eq!(running.proxy.counters().active, 1);
+    drop(first);
+    in_time(second).await;
+}
+
+#[tokio::test]
 async fn client_that_does_not_read_stops_the_sender() {
     const BUFFERS_LEN_MAX: usize = 32 << 20;
     let running = start(ProxyOptions::default()).await;
@@ -522,11 +545,18 @@ async fn thousand_downloads_at_once_are_whole() {
         }
     });
     let request = by_name(1, GATEWAY_NAME, 9000);
+    // They connect in groups that the far end's backlog has room for, and wait until all are there.
+    let connecting = Arc::new(Semaphore::new(100));
+    let all_there = Arc::new(Barrier::new(DOWNLOADS));
     let mut clients = tokio::task::JoinSet::new();
     for number in 0..DOWNLOADS {
         let (at, request) = (running.socks, request.clone());
+        let (connecting, all_there) = (connecting.clone(), all_there.clone());
         clients.spawn(async move {
+            let permit = connecting.acquire_owned().await.unwrap();
             let (mut stream, code) = socks5(at, &request).await;
+            drop(permit);
+            in_time(all_there.wait()).await;
             assert_eq!(code, 0);
             let seed = u32::try_from(number).unwrap().to_be_bytes();
             stream.write_all(&seed).await.unwrap();

@@ -17,6 +17,8 @@ mod shared;
 mod timers;
 
 #[cfg(test)]
+mod interruptions;
+#[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;

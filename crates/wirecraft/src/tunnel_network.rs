@@ -3,8 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use wirecraft_netstack::Binding;
+use wirecraft_netstack::{Binding, TcpConfig};
 
 use crate::network::{Datagrams, Network, NetworkFuture};
 use crate::stack::StackHandle;
@@ -23,13 +24,26 @@ impl TunnelNetwork {
     }
 }
 
+/// How long nothing may come before the other end is asked whether it is there.
+///
+/// Who only receives sends nothing by itself: without the question, nobody would notice that the peer was started
+/// anew and knows nothing of the session any more.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+fn config() -> TcpConfig {
+    TcpConfig {
+        keepalive: Some(KEEPALIVE),
+        ..TcpConfig::default()
+    }
+}
+
 impl Network for TunnelNetwork {
     type Stream = TcpStream;
     type Datagrams = UdpSocket;
 
     fn connect(&self, to: SocketAddr) -> NetworkFuture<TcpStream> {
         let sockets = self.sockets.clone();
-        Box::pin(async move { Ok(sockets.tcp_connect(to).await?) })
+        Box::pin(async move { Ok(sockets.tcp_connect_with(to, config()).await?) })
     }
 
     fn bind(&self, local: SocketAddr) -> NetworkFuture<UdpSocket> {

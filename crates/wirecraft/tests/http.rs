@@ -4,10 +4,15 @@
 
 mod loopback;
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use loopback::Loopback;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -17,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use wirecraft::dial::Dialer;
 use wirecraft::dns::{Resolver, ResolverOptions};
 use wirecraft::http::{
-    HttpClient, HttpError, Method, Request, Response, Resumed, StatusCode, Trust,
+    Bytes, HttpClient, HttpError, Method, Request, Response, Resumed, StatusCode, Trust, Version,
 };
 
 const CONTENT: &str = "0123456789";
@@ -103,20 +108,52 @@ async fn server() -> String {
     origin
 }
 
-/// The same over TLS, with the path of the certificate to trust.
-async fn tls_server(file: &str) -> (String, PathBuf) {
+/// Accepts TLS, with the protocols that the server would speak; writes the certificate to trust, and says where.
+fn tls(file: &str, protocols: &[&[u8]]) -> (TlsAcceptor, PathBuf) {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(file);
     std::fs::write(&path, made.cert.pem()).unwrap();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    (TlsAcceptor::from(Arc::new(config)), path)
+}
+
+/// A server of HTTP/2 that answers with what it was asked for, and [`LONG_LEN`] more bytes.
+async fn http2_server(file: &str) -> (String, PathBuf) {
+    let (acceptor, path) = tls(file, &[b"h2"]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("https://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let stream = TokioIo::new(acceptor.accept(stream).await.unwrap());
+            let service = service_fn(|request: hyper::Request<Incoming>| async move {
+                let headers = request.headers();
+                let hop = headers.contains_key("connection") || headers.contains_key("host");
+                let asked = format!("{} {:?} {hop}\n", request.uri(), headers.get("x-own"));
+                let text = asked + &"x".repeat(LONG_LEN);
+                Ok::<_, Infallible>(hyper::Response::new(Full::<Bytes>::from(text)))
+            });
+            let served = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            // A client that goes away ends it.
+            tokio::spawn(served.serve_connection(stream, service));
+        }
+    });
+    (origin, path)
+}
+
+/// More than the windows of HTTP/2 hold at first, in bytes.
+const LONG_LEN: usize = 3_000_000;
+
+/// The same over TLS, with the path of the certificate to trust.
+async fn tls_server(file: &str) -> (String, PathBuf) {
+    let (acceptor, path) = tls(file, &[]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("https://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -312,6 +349,34 @@ async fn https_works_with_a_certificate_that_is_trusted() {
         .await
         .unwrap();
     assert_eq!(body(response).await.unwrap(), CONTENT);
+}
+
+#[tokio::test]
+async fn http2_is_spoken_with_servers_that_choose_it() {
+    let (origin, certificate) = http2_server("http2.pem").await;
+    let request = Request::get(&format!("{origin}/path?query"))
+        .and_then(|request| request.header("X-Own", "1"))
+        .and_then(|request| request.header("Connection", "close"))
+        .unwrap();
+    let response = client(Trust::File(certificate))
+        .send(request)
+        .await
+        .unwrap();
+    assert_eq!(response.version(), Version::HTTP_2);
+    let body = body(response).await.unwrap();
+    let (asked, rest) = body.split_once('\n').unwrap();
+    assert_eq!(asked, format!("{origin}/path?query Some(\"1\") false"));
+    assert_eq!(rest.len(), LONG_LEN);
+}
+
+#[tokio::test]
+async fn http2_can_be_left_out() {
+    let (origin, certificate) = http2_server("http1.pem").await;
+    let client = client(Trust::File(certificate)).http1_only();
+    let request = Request::get(&format!("{origin}/")).unwrap();
+    // The server insists on its one protocol.
+    let error = client.send(request).await.unwrap_err();
+    assert!(matches!(error, HttpError::Tls { .. }), "{error}");
 }
 
 #[tokio::test]

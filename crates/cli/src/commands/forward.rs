@@ -13,6 +13,7 @@ use wirecraft_proxy::{
 use crate::arguments::{FormArgs, TunnelArgs, Verbosity, seconds};
 use crate::failure::Failure;
 use crate::interrupt::until_stopped;
+use crate::open_files::raise_limit;
 use crate::output;
 use crate::upkeep;
 
@@ -69,6 +70,7 @@ struct Line {
 impl Forward {
     pub(crate) async fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
         let config = self.tunnel.load(verbosity)?;
+        raise_limit();
         let tunnel = self.tunnel.keep_trying(config).await?;
         let mut limits = ForwardLimits::default();
         limits.udp_idle = self.udp_timeout;

@@ -15,6 +15,7 @@ use crate::arguments::{FormArgs, Verbosity, seconds};
 use crate::exits::{ExitArgs, Exits};
 use crate::failure::Failure;
 use crate::interrupt::until_stopped;
+use crate::open_files::raise_limit;
 use crate::output;
 
 /// Serve SOCKS and HTTP proxies whose connections go through the tunnel
@@ -46,6 +47,9 @@ pub(crate) struct Proxy {
     /// Listen for HTTP clients; may be repeated
     #[arg(long, value_name = "ADDR")]
     http: Vec<HostAddress>,
+    /// Answer GET /metrics with counters, in the form of Prometheus
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<HostAddress>,
     /// Serve this user only; may be repeated
     #[arg(long, value_name = "USER:PASSWORD")]
     auth: Vec<User>,
@@ -103,6 +107,7 @@ struct Line {
 impl Proxy {
     pub(crate) async fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
         let options = self.options()?;
+        raise_limit();
         let mut quota = Quota::default();
         quota.connections_max = self.exit_connections;
         quota.bytes_max = self.exit_bytes;
@@ -140,6 +145,10 @@ impl Proxy {
             let listen = server.http(at).map_err(failure)?;
             self.tell("http", &listen, verbosity)?;
         }
+        if let Some(at) = &self.metrics {
+            let listen = server.metrics(at).map_err(failure)?;
+            self.tell("metrics", &listen, verbosity)?;
+        }
         exits.keep_up(self.exits.patience(), verbosity).await;
         Ok(())
     }
@@ -157,7 +166,12 @@ impl Proxy {
             });
         }
         if !verbosity.is_quiet() {
-            output::remark(format_args!("{proxy} proxy on {listen}"));
+            let what = match proxy {
+                "metrics" => "metrics",
+                "http" => "http proxy",
+                _ => "socks proxy",
+            };
+            output::remark(format_args!("{what} on {listen}"));
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, PROXY_AUTHENTICATE};
 use hyper::http::request::Parts;
 use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::service::service_fn;
-use hyper::upgrade::Upgraded;
+use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode, Uri, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::Mutex;
@@ -42,10 +42,11 @@ type Answer = Response<AnyBody>;
 type Outgoing = Request<AnyBody>;
 
 /// Serves a client to its end.
-pub(crate) async fn serve(client: Arc<Client>, stream: HostStream) {
+pub(crate) async fn serve(client: Client, stream: HostStream) {
     let session = Arc::new(Session {
         upstream: Mutex::new(None),
         up: Arc::default(),
+        relay: Mutex::new(None),
         client,
     });
     let service = service_fn(|request| {
@@ -66,14 +67,50 @@ pub(crate) async fn serve(client: Arc<Client>, stream: HostStream) {
         }
         tracing::debug!(from = %session.client.from, %error, "http: connection ended");
     }
+    // Nothing of the last server is needed beside it.
+    session.upstream.lock().await.take();
+    let relay = session.relay.lock().await.take();
+    if let Some(relay) = relay {
+        relay.carry(&session.client).await;
+    }
 }
 
 /// A client's connection, and the one to the server that it asked last.
 struct Session {
-    client: Arc<Client>,
+    client: Client,
     upstream: Mutex<Option<Upstream>>,
     /// Bytes of requests that are not counted as the exit's yet.
     up: Arc<AtomicU64>,
+    /// What comes when there are no requests any more.
+    relay: Mutex<Option<Relay>>,
+}
+
+/// A connection whose bytes are relayed once the client knows that it is there.
+struct Relay {
+    upgrade: OnUpgrade,
+    exit: Lease,
+    inside: TcpStream,
+    target: Target,
+}
+
+impl Relay {
+    /// Relays what hyper hands over, what it has read of it first.
+    async fn carry(self, client: &Client) {
+        let upgraded = match self.upgrade.await {
+            Ok(upgraded) => upgraded,
+            Err(error) => {
+                tracing::debug!(from = %client.from, %error, "http: no tunnel");
+                return;
+            }
+        };
+        // It is what was handed to hyper.
+        if let Ok(parts) = upgraded.downcast::<TokioIo<HostStream>>() {
+            let (stream, early) = (parts.io.into_inner(), parts.read_buf);
+            client
+                .carry(stream, &early, &self.exit, self.inside, &self.target)
+                .await;
+        }
+    }
 }
 
 /// A connection to a server.
@@ -130,14 +167,12 @@ impl Session {
             Ok(connected) => connected,
             Err(refusal) => return refused(refusal),
         };
-        let client = self.client.clone();
         let upgrade = hyper::upgrade::on(Request::from_parts(parts, body));
-        // It lives as long as its two ends, and holds the client.
-        tokio::spawn(async move {
-            match upgrade.await {
-                Ok(upgraded) => carry(&client, upgraded, &exit, inside, &target).await,
-                Err(error) => tracing::debug!(from = %client.from, %error, "http: no tunnel"),
-            }
+        *self.relay.lock().await = Some(Relay {
+            upgrade,
+            exit,
+            inside,
+            target,
         });
         Response::new(empty())
     }
@@ -150,6 +185,7 @@ impl Session {
         if let Some(mut known) = upstream.take()
             && known.authority == to.authority
             && known.wish == wish
+            && known.exit.is_up()
             && known.sender.ready().await.is_ok()
         {
             match known.sender.try_send_request(request).await {
@@ -275,15 +311,4 @@ fn told(status: StatusCode, text: &str) -> Answer {
 fn refused(refusal: Refusal) -> Answer {
     let status = StatusCode::from_u16(refusal.http()).unwrap_or(StatusCode::BAD_GATEWAY);
     told(status, &refusal.to_string())
-}
-
-/// Relays what hyper hands over, what it has read of it first.
-async fn carry(client: &Client, upgraded: Upgraded, exit: &Lease, inside: TcpStream, to: &Target) {
-    // It is what was handed to hyper.
-    if let Ok(parts) = upgraded.downcast::<TokioIo<HostStream>>() {
-        let stream = parts.io.into_inner();
-        client
-            .carry(stream, &parts.read_buf, exit, inside, to)
-            .await;
-    }
 }

@@ -73,7 +73,7 @@ pub enum HttpError {
         /// Where to, escaped.
         location: String,
     },
-    /// The server broke off, or does not speak HTTP/1.1.
+    /// The server broke off, or does not speak HTTP.
     #[error("{reason}")]
     Protocol {
         /// What happened.

@@ -1,7 +1,8 @@
 //! HTTP and HTTPS inside a tunnel: one request, its redirects, and the body as it arrives.
 //!
 //! An [`HttpClient`] opens a connection for each request through a [`Dialer`], so names are looked up inside
-//! the tunnel too. It keeps no cookies and no connections, asks for no compression and speaks HTTP/1.1.
+//! the tunnel too. It keeps no cookies and no connections, and asks for no compression. It speaks HTTP/2 with servers
+//! that choose it in the TLS handshake, and HTTP/1.1 with all others.
 
 mod error;
 mod redirect;
@@ -26,8 +27,8 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
@@ -61,6 +62,13 @@ impl<N: Network> HttpClient<N> {
     #[must_use]
     pub fn step_limit(mut self, limit: Duration) -> Self {
         self.step_limit = limit;
+        self
+    }
+
+    /// Speaks HTTP/1.1 with every server.
+    #[must_use]
+    pub fn http1_only(mut self) -> Self {
+        self.tls.speak_http1_only();
         self
     }
 
@@ -102,6 +110,9 @@ impl<N: Network> HttpClient<N> {
         if request.url.scheme() == "https" {
             let handshake = self.tls.handshake(&host, stream);
             let stream = self.within("TLS handshake", handshake).await?;
+            if stream.get_ref().1.alpn_protocol() == Some(tls::HTTP_2) {
+                return self.exchange_http2(stream, request).await;
+            }
             self.exchange(stream, request).await
         } else {
             self.exchange(stream, request).await
@@ -122,6 +133,27 @@ impl<N: Network> HttpClient<N> {
                 http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await?;
             tokio::spawn(connection);
             Ok(sender.send_request(request.to_hyper()?).await?)
+        };
+        self.within("answer", exchange).await
+    }
+
+    /// As [`exchange`](Self::exchange), by HTTP/2.
+    async fn exchange_http2<S>(
+        &self,
+        stream: S,
+        request: &Request,
+    ) -> Result<hyper::Response<Incoming>, HttpError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let exchange = async {
+            let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
+                // Windows follow what the path can hold.
+                .adaptive_window(true)
+                .handshake::<_, Full<Bytes>>(TokioIo::new(stream))
+                .await?;
+            tokio::spawn(connection);
+            Ok(sender.send_request(request.to_hyper2()?).await?)
         };
         self.within("answer", exchange).await
     }

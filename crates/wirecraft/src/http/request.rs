@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ACCEPT, HOST, HeaderName, HeaderValue, RANGE, USER_AGENT};
+use hyper::header::{
+    ACCEPT, CONNECTION, HOST, HeaderName, HeaderValue, RANGE, TE, TRANSFER_ENCODING, UPGRADE,
+    USER_AGENT,
+};
 use hyper::{HeaderMap, Method};
 use url::{Position, Url};
 
@@ -116,8 +119,29 @@ impl Request {
         (host, self.url.port_or_known_default().unwrap_or_default())
     }
 
-    /// The request as hyper sends it. Headers of the caller go before our own.
+    /// The request as hyper sends it by HTTP/1.1.
     pub(super) fn to_hyper(&self) -> Result<hyper::Request<Full<Bytes>>, HttpError> {
+        let host = &self.url[Position::BeforeHost..Position::AfterPort];
+        let path = &self.url[Position::BeforePath..Position::AfterQuery];
+        self.build(path, Some(host))
+    }
+
+    /// The request as hyper sends it by HTTP/2: the address names the host, and nothing that concerns one connection is
+    /// there (RFC 9113 §8.2.2, §8.3.1).
+    pub(super) fn to_hyper2(&self) -> Result<hyper::Request<Full<Bytes>>, HttpError> {
+        let mut request = self.build(&self.url[..Position::AfterQuery], None)?;
+        for name in [HOST, CONNECTION, TE, TRANSFER_ENCODING, UPGRADE] {
+            request.headers_mut().remove(name);
+        }
+        Ok(request)
+    }
+
+    /// Headers of the caller go before our own.
+    fn build(
+        &self,
+        address: &str,
+        host: Option<&str>,
+    ) -> Result<hyper::Request<Full<Bytes>>, HttpError> {
         let mut headers = self.headers.clone();
         let mut default = |name: HeaderName, value: &str| {
             if let (false, Ok(value)) = (headers.contains_key(&name), HeaderValue::from_str(value))
@@ -125,7 +149,9 @@ impl Request {
                 headers.insert(name, value);
             }
         };
-        default(HOST, &self.url[Position::BeforeHost..Position::AfterPort]);
+        if let Some(host) = host {
+            default(HOST, host);
+        }
         default(USER_AGENT, concat!("wirecraft/", env!("CARGO_PKG_VERSION")));
         default(ACCEPT, "*/*");
         if self.resume_from > 0 {
@@ -133,7 +159,7 @@ impl Request {
         }
         let mut request = hyper::Request::builder()
             .method(self.method.clone())
-            .uri(&self.url[Position::BeforePath..Position::AfterQuery])
+            .uri(address)
             .body(Full::new(self.body.clone()))
             .map_err(|_| HttpError::BadUrl {
                 url: self.url.to_string(),

@@ -24,10 +24,18 @@ pub enum Trust {
     File(PathBuf),
 }
 
+/// HTTP/2 as the TLS handshake names it (RFC 9113 §3.2).
+pub(super) const HTTP_2: &[u8] = b"h2";
+
+/// HTTP/1.1 as the TLS handshake names it (RFC 7301 §6).
+const HTTP_1: &[u8] = b"http/1.1";
+
 /// A trust store that is read when it is needed for the first time.
 #[derive(Debug)]
 pub(super) struct Tls {
     trust: Trust,
+    /// What servers may choose from, the preferred first.
+    protocols: Vec<Vec<u8>>,
     config: OnceLock<Arc<ClientConfig>>,
 }
 
@@ -35,8 +43,14 @@ impl Tls {
     pub(super) fn new(trust: Trust) -> Self {
         Self {
             trust,
+            protocols: vec![HTTP_2.to_vec(), HTTP_1.to_vec()],
             config: OnceLock::new(),
         }
+    }
+
+    pub(super) fn speak_http1_only(&mut self) {
+        self.protocols = vec![HTTP_1.to_vec()];
+        self.config = OnceLock::new();
     }
 
     /// Speaks TLS with `host` over `stream`.
@@ -84,7 +98,7 @@ impl Tls {
             })?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols.clone_from(&self.protocols);
         Ok(self.config.get_or_init(|| Arc::new(config)).clone())
     }
 }

@@ -24,7 +24,7 @@ use crate::socket_error::SocketError;
 mod crowd;
 
 /// A seeded generator (SplitMix64). Tests are not to be unpredictable.
-struct Seeded(u64);
+pub(super) struct Seeded(pub(super) u64);
 
 impl TryRng for Seeded {
     type Error = Infallible;
@@ -177,7 +177,7 @@ fn ip(ip: &str) -> IpAddr {
     ip.parse().unwrap()
 }
 
-fn pattern(len: usize, seed: u64) -> Vec<u8> {
+pub(super) fn pattern(len: usize, seed: u64) -> Vec<u8> {
     let mut bytes = vec![0; len];
     Seeded(seed).try_fill_bytes(&mut bytes).unwrap();
     bytes

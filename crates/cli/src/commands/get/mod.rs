@@ -3,36 +3,43 @@
 mod download;
 mod progress;
 
+use std::future::pending;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use wirecraft::SocketError;
 use wirecraft::dial::DialError;
 use wirecraft::http::{HttpClient, HttpError, Request, Response, Resumed, Trust};
 use wirecraft::network::Network;
 
 use super::dns;
-use crate::arguments::{FormArgs, TunnelArgs, Verbosity};
+use crate::arguments::{FormArgs, Verbosity, seconds};
+use crate::exits::ExitArgs;
 use crate::failure::Failure;
 use crate::output;
+use crate::recording;
 use download::Target;
 use progress::Progress;
 
 /// Fetch an address of the web through the tunnel
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Names are looked up through the tunnel too. Redirects are followed. A status
+Names are looked up through the tunnel too. Redirects are followed. HTTP/2 is
+spoken with servers that offer it by TLS. Of several configurations, or of a
+directory of them, the first whose peer answers is taken. A status
 of 400 and above is exit status 1, and its page does not go into a file.
 
 Examples:
   wirecraft get -c wg0.conf https://example.org/
   wirecraft get -c wg0.conf -o image.iso https://example.org/image.iso
   wirecraft get -c wg0.conf -o image.iso -C - https://example.org/image.iso
-  wirecraft get -c wg0.conf --head -H 'Accept-Language: eo' example.org")]
+  wirecraft get -c wg0.conf --head -H 'Accept-Language: eo' example.org
+  wirecraft get -c exits/ --max-time 60 https://example.org/")]
 pub(crate) struct Get {
     /// What to fetch; `http://` in front may be left out
     url: String,
@@ -51,8 +58,20 @@ pub(crate) struct Get {
     /// Trust the certificates of FILE (PEM) instead of those of the host
     #[arg(long, value_name = "FILE")]
     cacert: Option<PathBuf>,
+    /// Seconds that the whole may take
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    max_time: Option<Duration>,
+    /// Seconds that the server may take for each step: the connection, the answer, the next piece
+    #[arg(long, value_name = "S", default_value = "30", value_parser = seconds)]
+    step_time: Duration,
+    /// Speak HTTP/1.1 even with servers that could do HTTP/2
+    #[arg(long = "http1.1")]
+    http1: bool,
+    /// Record the packets inside the tunnel in FILE (pcapng)
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<PathBuf>,
     #[command(flatten)]
-    tunnel: TunnelArgs,
+    exits: ExitArgs,
     #[command(flatten)]
     form: FormArgs,
 }
@@ -78,24 +97,51 @@ impl Get {
         }
         let target = Target::new(self.output.as_deref(), self.continue_at.is_some())?;
         let request = self.request(target.resume_from())?;
-        let config = self.tunnel.load(verbosity)?;
-        let tunnel = self.tunnel.connect(config).await?;
+        let (tunnel, pool) = self.exits.connect_one(verbosity).await?;
+        if let Some(path) = &self.pcap {
+            recording::record(&tunnel, path).await?;
+        }
         let trust = self.cacert.clone().map_or(Trust::Host, Trust::File);
-        let client = HttpClient::new(tunnel.dialer().clone(), trust);
+        let mut client = HttpClient::new(tunnel.dialer().clone(), trust).step_limit(self.step_time);
+        if self.http1 {
+            client = client.http1_only();
+        }
         let fetched = tokio::select! {
             fetched = self.fetch(&client, request, &target, verbosity) => fetched,
+            () = self.time_is_up() => Err(self.not_in_time()),
             _ = tokio::signal::ctrl_c() => Err(self.interrupted()),
         };
-        tunnel.close().await.map_err(Failure::network)?;
+        match pool {
+            Some(pool) => pool.close().await,
+            None => tunnel.close().await.map_err(Failure::network)?,
+        }
         fetched
     }
 
-    fn interrupted(&self) -> Failure {
-        let advice = if self.output.is_some() {
+    async fn time_is_up(&self) {
+        match self.max_time {
+            Some(limit) => sleep(limit).await,
+            None => pending().await,
+        }
+    }
+
+    fn not_in_time(&self) -> Failure {
+        let limit = self.max_time.unwrap_or_default().as_secs_f64();
+        let advice = self.advice();
+        Failure::network(anyhow!("not done within {limit} s{advice}"))
+    }
+
+    /// What helps after half a download.
+    fn advice(&self) -> &'static str {
+        if self.output.is_some() {
             " (-C - continues)"
         } else {
             ""
-        };
+        }
+    }
+
+    fn interrupted(&self) -> Failure {
+        let advice = self.advice();
         Failure::network(anyhow!("interrupted{advice}"))
     }
 
