@@ -85,8 +85,6 @@ impl Command {
             Self::ExecStage(command) => command.run(),
             #[cfg(unix)]
             Self::Show(command) => command.run(verbosity),
-            Self::Forward(command) => block_on(command.run(verbosity)),
-            Self::Proxy(command) => block_on(command.run(verbosity)),
             Self::Scan(command) => block_on(command.run(verbosity)),
             Self::Send(command) => block_on(command.run(verbosity)),
             Self::Sniff(command) => block_on(command.run(verbosity)),
