@@ -67,11 +67,11 @@ pub(crate) struct Get {
     /// Speak HTTP/1.1 even with servers that could do HTTP/2
     #[arg(long = "http1.1")]
     http1: bool,
+    #[command(flatten)]
+    exits: ExitArgs,
     /// Record the packets inside the tunnel in FILE (pcapng)
     #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
-    #[command(flatten)]
-    exits: ExitArgs,
     #[command(flatten)]
     form: FormArgs,
 }
