@@ -2,7 +2,7 @@
 //!
 //! The other end of the tunnel runs on a thread of its own; what counts is the processor time of the
 //! thread that scans, so that the figure is probes for a whole core.
-
+#![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a harness reports on the terminal")]
 
 use std::net::{Ipv4Addr, SocketAddr};
