@@ -167,14 +167,26 @@ impl Caller {
         index: Index,
         wait: Duration,
     ) -> Result<Option<Vec<u8>>, CallerError> {
+        self.receive_where(wait, |message| match message {
+            Message::Response(response) => response.receiver_index() == index,
+            Message::CookieReply(reply) => reply.receiver_index() == index,
+            Message::Initiation(_) | Message::Data(_) => false,
+        })
+        .await
+    }
+
+    /// Waits for a message of a kind; what else the endpoint has to say is passed over.
+    ///
+    /// # Errors
+    /// [`CallerError::Socket`].
+    pub async fn receive_where(
+        &self,
+        wait: Duration,
+        is_meant: impl Fn(&Message<'_>) -> bool,
+    ) -> Result<Option<Vec<u8>>, CallerError> {
         let search = async {
             while let Some(datagram) = self.receive(wait).await? {
-                let is_meant = match Message::parse(&datagram) {
-                    Ok(Message::Response(response)) => response.receiver_index() == index,
-                    Ok(Message::CookieReply(reply)) => reply.receiver_index() == index,
-                    _ => false,
-                };
-                if is_meant {
+                if Message::parse(&datagram).is_ok_and(|message| is_meant(&message)) {
                     return Ok(Some(datagram));
                 }
             }

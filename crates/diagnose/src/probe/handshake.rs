@@ -138,12 +138,7 @@ async fn timestamps(prober: &mut Prober<'_>) -> Result<(), CallerError> {
         prober.caller.send(message.as_bytes()).await?;
     }
     let mut answers = 0;
-    while prober
-        .caller
-        .receive(prober.options.silence)
-        .await?
-        .is_some()
-    {
+    while prober.next_answer().await?.is_some() {
         answers += 1;
     }
     prober.add_if(

@@ -12,6 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::time::sleep;
+use wirecraft::wire_format::{Message, TAG_LEN};
 use wirecraft::{PresharedKey, PrivateKey, PublicKey};
 
 use crate::caller::{Caller, CallerError, Reception, Session};
@@ -94,6 +95,11 @@ const BETWEEN_INITIATIONS: Duration = Duration::from_millis(60);
 /// How long a valid message's answer is waited for.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 
+/// Whether a message answers one of a handshake.
+const fn is_answer(message: &Message<'_>) -> bool {
+    matches!(message, Message::Response(_) | Message::CookieReply(_))
+}
+
 /// Checks all rules, and hands each to `tell` as it is checked.
 ///
 /// # Errors
@@ -160,11 +166,32 @@ impl Prober<'_> {
         Ok(None)
     }
 
-    /// Sends a datagram and says whether silence follows.
+    /// Sends a datagram and says whether no response and no cookie follows.
+    ///
+    /// Data and initiations are no answers: the endpoint may still have them for who had the key before.
     async fn is_silent_after(&self, datagram: &[u8]) -> Result<bool, CallerError> {
         self.drain().await?;
         self.caller.send(datagram).await?;
-        Ok(self.caller.receive(self.options.silence).await?.is_none())
+        Ok(self.next_answer().await?.is_none())
+    }
+
+    /// Waits for an answer to a handshake message, as long as silence is waited for.
+    async fn next_answer(&self) -> Result<Option<Vec<u8>>, CallerError> {
+        let silence = self.options.silence;
+        self.caller.receive_where(silence, is_answer).await
+    }
+
+    /// Says whether a keepalive comes, as long as silence is waited for.
+    async fn receives_keepalive(&self, session: &Session) -> Result<bool, CallerError> {
+        let is_keepalive = |message: &Message<'_>| {
+            let Message::Data(data) = message else {
+                return false;
+            };
+            data.ciphertext.len() == TAG_LEN
+        };
+        let silence = self.options.silence;
+        let keepalive = self.caller.receive_where(silence, is_keepalive).await?;
+        Ok(keepalive.is_some_and(|datagram| session.open(&datagram).is_some()))
     }
 
     /// Throws away what has come so far.
@@ -197,5 +224,26 @@ impl Prober<'_> {
             Ok(None)
         };
         tokio::time::timeout(wait, search).await.unwrap_or(Ok(None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wirecraft::wire_format::{CookieReply, Counter, DataHeader, Index, Initiation, Response};
+
+    use super::*;
+
+    #[test]
+    fn what_answers_a_handshake_message_is_a_response_or_a_cookie() {
+        let index = Index::new(7);
+        let answers = |bytes: &[u8]| is_answer(&Message::parse(bytes).expect("a message"));
+        assert!(answers(Response::new(index, index).as_bytes()));
+        assert!(answers(
+            CookieReply::new(index, [0; 24], [0; 32]).as_bytes()
+        ));
+        assert!(!answers(Initiation::new(index).as_bytes()));
+        let header = DataHeader::new(index, Counter::new(0));
+        let keepalive = [header.as_bytes(), &[0; TAG_LEN][..]].concat();
+        assert!(!answers(&keepalive));
     }
 }
