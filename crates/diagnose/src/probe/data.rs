@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tokio::time::timeout;
 use wirecraft::ip_packets::{IpPacket, ip};
+use wirecraft::is_reply;
 
 use super::{ANSWER_TIME, Prober, Verdict};
 use crate::caller::{CallerError, Session};
@@ -91,26 +93,27 @@ impl Inside {
         session: &mut Session,
     ) -> Result<bool, CallerError> {
         for sequence in 0..3 {
-            let datagram = session.seal(&self.ping(sequence));
-            prober.caller.send(&datagram).await?;
-            if prober.data(session, ANSWER_TIME, false).await?.is_some() {
+            let ping = self.ping(sequence);
+            prober.caller.send(&session.seal(&ping)).await?;
+            if reply(prober, session, &ping, ANSWER_TIME).await?.is_some() {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// Sends a datagram and says whether a packet comes back.
+    /// Sends a datagram and says whether the ping in it, whose number is `sequence`, is answered.
     async fn has_reply(
         &self,
         prober: &Prober<'_>,
         session: &Session,
         datagram: &[u8],
+        sequence: u16,
     ) -> Result<bool, CallerError> {
         prober.drain().await?;
         prober.caller.send(datagram).await?;
-        let reply = prober.data(session, prober.options.silence, false).await?;
-        Ok(reply.is_some())
+        let (ping, silence) = (self.ping(sequence), prober.options.silence);
+        Ok(reply(prober, session, &ping, silence).await?.is_some())
     }
 
     async fn padding(
@@ -119,10 +122,9 @@ impl Inside {
         session: &mut Session,
     ) -> Result<(), CallerError> {
         prober.drain().await?;
-        let datagram = session.seal(&self.ping(9));
-        prober.caller.send(&datagram).await?;
-        let reply = prober.data(session, ANSWER_TIME, false).await?;
-        let verdict = match reply {
+        let ping = self.ping(9);
+        prober.caller.send(&session.seal(&ping)).await?;
+        let verdict = match reply(prober, session, &ping, ANSWER_TIME).await? {
             None => Verdict::NotObservable("no reply came".to_owned()),
             Some(bytes) => {
                 let len = IpPacket::parse(&bytes).map_or(0, |it| it.as_bytes().len());
@@ -145,10 +147,10 @@ impl Inside {
     ) -> Result<(), CallerError> {
         let first = session.seal_at(100, &self.ping(10));
         let older = session.seal_at(50, &self.ping(11));
-        let is_taken = self.has_reply(prober, session, &first).await?;
-        let is_older_taken = self.has_reply(prober, session, &older).await?;
-        let is_again = self.has_reply(prober, session, &first).await?
-            || self.has_reply(prober, session, &older).await?;
+        let is_taken = self.has_reply(prober, session, &first, 10).await?;
+        let is_older_taken = self.has_reply(prober, session, &older, 11).await?;
+        let is_again = self.has_reply(prober, session, &first, 10).await?
+            || self.has_reply(prober, session, &older, 11).await?;
         let what = format!(
             "taken: first {is_taken}, one before it {is_older_taken}, either again {is_again}"
         );
@@ -156,16 +158,16 @@ impl Inside {
         let mut forged = session.seal_at(200, &self.ping(12));
         let last = forged.len() - 1;
         forged[last] ^= 1;
-        let is_forgery_taken = self.has_reply(prober, session, &forged).await?;
+        let is_forgery_taken = self.has_reply(prober, session, &forged, 12).await?;
         let genuine = session.seal_at(200, &self.ping(12));
-        let is_genuine_taken = self.has_reply(prober, session, &genuine).await?;
+        let is_genuine_taken = self.has_reply(prober, session, &genuine, 12).await?;
         prober.add_if(
             "a forged packet is dropped and does not use its counter up",
             !is_forgery_taken && is_genuine_taken,
             "the forgery is taken, or the genuine packet after it is not",
         );
         let beyond = session.seal_at(REJECT_AFTER_MESSAGES, &self.ping(13));
-        let is_taken = self.has_reply(prober, session, &beyond).await?;
+        let is_taken = self.has_reply(prober, session, &beyond, 13).await?;
         prober.add_if(
             "counters from 2^64 - 2^13 - 1 on are refused (6.2)",
             !is_taken,
@@ -176,9 +178,9 @@ impl Inside {
             *session = fresh;
         }
         let far = session.seal_at(20_000, &self.ping(14));
-        let is_far_taken = self.has_reply(prober, session, &far).await?;
+        let is_far_taken = self.has_reply(prober, session, &far, 14).await?;
         let old = session.seal_at(20_000 - 8193, &self.ping(15));
-        let is_old_taken = self.has_reply(prober, session, &old).await?;
+        let is_old_taken = self.has_reply(prober, session, &old, 15).await?;
         prober.add_if(
             "a packet older than the window is dropped (5.4.6)",
             is_far_taken && !is_old_taken,
@@ -196,15 +198,18 @@ impl Inside {
             IpAddr::V4(_) => [198, 51, 100, 77].into(),
             IpAddr::V6(_) => "2001:db8::77".parse().unwrap_or(self.source),
         };
-        let spoofed = session.seal_at(30_000, &self.ping_from(foreign, 16));
-        let is_answered = self.has_reply(prober, session, &spoofed).await?;
+        let ping = self.ping_from(foreign, 16);
+        prober.drain().await?;
+        prober.caller.send(&session.seal_at(30_000, &ping)).await?;
+        let silence = prober.options.silence;
+        let is_answered = reply(prober, session, &ping, silence).await?.is_some();
         prober.add_if(SOURCE, !is_answered, "its ping is answered");
         let mut long = self.ping(17);
         // The length field says more than there is.
         let at = if self.source.is_ipv4() { 2 } else { 4 };
         long[at] = 0x20;
         let sealed = session.seal_at(30_001, &long);
-        let is_answered = self.has_reply(prober, session, &sealed).await?;
+        let is_answered = self.has_reply(prober, session, &sealed, 17).await?;
         prober.add_if(
             "an inner packet shorter than it says is dropped",
             !is_answered,
@@ -219,12 +224,12 @@ impl Inside {
         session: &mut Session,
     ) -> Result<(), CallerError> {
         let replayed = session.seal_at(30_002, &self.ping(18));
-        let is_taken = self.has_reply(prober, session, &replayed).await?;
+        let is_taken = self.has_reply(prober, session, &replayed, 18).await?;
         prober.caller.move_to_new_port().await?;
         // A replay from the new port must not move the endpoint; the next packet must.
-        let is_replay_answered = self.has_reply(prober, session, &replayed).await?;
+        let is_replay_answered = self.has_reply(prober, session, &replayed, 18).await?;
         let moved = session.seal_at(30_003, &self.ping(19));
-        let is_followed = self.has_reply(prober, session, &moved).await?;
+        let is_followed = self.has_reply(prober, session, &moved, 19).await?;
         prober.add_if(
             ROAMING,
             is_taken && is_followed && !is_replay_answered,
@@ -257,5 +262,31 @@ impl Inside {
             verdict,
         );
         Ok(())
+    }
+}
+
+/// Waits for what answers `ping`. Other packets are passed over: the host may still have some for who
+/// had the key before.
+async fn reply(
+    prober: &Prober<'_>,
+    session: &Session,
+    ping: &[u8],
+    wait: Duration,
+) -> Result<Option<Vec<u8>>, CallerError> {
+    let search = async {
+        while let Some(packet) = prober.data(session, wait, false).await? {
+            if answers(&packet, ping) {
+                return Ok(Some(packet));
+            }
+        }
+        Ok(None)
+    };
+    timeout(wait, search).await.unwrap_or(Ok(None))
+}
+
+fn answers(packet: &[u8], ping: &[u8]) -> bool {
+    match (IpPacket::parse(ping), IpPacket::parse(packet)) {
+        (Ok(ping), Ok(packet)) => is_reply(&ping, &packet),
+        _ => false,
     }
 }
