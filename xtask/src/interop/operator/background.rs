@@ -86,7 +86,7 @@ fn ends(machine: &Machine<'_>, end: impl Fn(&Machine<'_>) -> Result<()>) -> Resu
 fn is_replaced(machine: &Machine<'_>) -> Result<()> {
     machine.goes_to_the_background(&[])?;
     machine.signal("KILL")?;
-    machine.waits("it lives", || Ok(machine.pid()?.is_none()))?;
+    machine.waits("it lives", || machine.is_dead())?;
     ensure!(machine.socket().exists(), "the socket is gone");
     machine.goes_to_the_background(&[])?;
     machine.wg(&["show", &machine.interface])?;

@@ -203,12 +203,14 @@ impl<'a> Machine<'a> {
     /// Waits until nothing of the interface is left.
     pub(super) fn vanishes(&self) -> Result<()> {
         self.waits("something of it is left", || {
-            let is_gone = self
-                .host
-                .ip(&format!("link show {}", self.interface))
-                .is_err();
-            Ok(is_gone && !self.socket().exists() && self.pid()?.is_none())
+            Ok(self.is_dead()? && !self.socket().exists())
         })
+    }
+
+    /// Whether the process and its interface are gone: the kernel takes them away one after the other.
+    pub(super) fn is_dead(&self) -> Result<bool> {
+        let link = self.host.ip(&format!("link show {}", self.interface));
+        Ok(link.is_err() && self.pid()?.is_none())
     }
 
     /// Waits for the first handshake.
