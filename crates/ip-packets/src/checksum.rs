@@ -73,6 +73,18 @@ impl Sum {
         Self(self.0.wrapping_add(value.to_be() as u64))
     }
 
+    /// Adds the bytes that `words` stand for, first to last.
+    #[inline(always)]
+    pub(crate) fn add_words(self, words: &[u32]) -> Self {
+        words.iter().fold(self, |sum, word| sum.add_u32(*word))
+    }
+
+    /// Adds another sum, of bytes that stand at an even place.
+    #[inline(always)]
+    pub(crate) const fn add(self, other: Self) -> Self {
+        Self(self.0.wrapping_add(other.0))
+    }
+
     /// Takes away `bytes` that were added before, at the same parity.
     #[must_use]
     #[inline]

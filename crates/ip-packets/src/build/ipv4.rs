@@ -5,8 +5,8 @@ use core::net::Ipv4Addr;
 
 use super::ip::{DEFAULT_HOP_LIMIT, MAX_LEN};
 use super::options::Options;
-use super::{BuildError, in_words, low_u16};
-use crate::checksum::{PseudoHeader, Sum};
+use super::{BuildError, in_words, low_u16, word, write_words};
+use crate::checksum::PseudoHeader;
 use crate::error::Layer;
 use crate::header::IPV4_HEADER_LEN;
 use crate::traffic_class::{with_dscp, with_ecn};
@@ -213,20 +213,17 @@ impl Ipv4Builder<'_> {
         let total_len = self
             .total_len
             .unwrap_or_else(|| low_u16(own_len + segment_len));
-        fixed[0] = self.version << 4 | in_words(header_len);
-        fixed[1] = self.traffic_class;
-        fixed[2..4].copy_from_slice(&total_len.to_be_bytes());
-        fixed[4..6].copy_from_slice(&self.identification.to_be_bytes());
-        fixed[6..8].copy_from_slice(&self.flags_and_offset.to_be_bytes());
-        fixed[8] = self.ttl;
-        fixed[9] = self.protocol.unwrap_or(protocol).number();
-        fixed[10..12].fill(0);
-        fixed[12..16].copy_from_slice(&self.source.octets());
-        fixed[16..20].copy_from_slice(&self.destination.octets());
-        self.options.write(rest);
-        let sum = self
-            .checksum
-            .unwrap_or_else(|| Sum::new().add_bytes(fixed).add_bytes(rest).finish());
-        fixed[10..12].copy_from_slice(&sum.to_be_bytes());
+        let first = [self.version << 4 | in_words(header_len), self.traffic_class];
+        let third = [self.ttl, self.protocol.unwrap_or(protocol).number()];
+        let mut words = [
+            word(u16::from_be_bytes(first), total_len),
+            word(self.identification, self.flags_and_offset),
+            word(u16::from_be_bytes(third), 0),
+            self.source.to_bits(),
+            self.destination.to_bits(),
+        ];
+        let sum = self.options.write(rest).add_words(&words);
+        words[2] |= u32::from(self.checksum.unwrap_or_else(|| sum.finish()));
+        write_words(fixed, &words);
     }
 }

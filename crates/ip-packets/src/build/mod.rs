@@ -333,6 +333,23 @@ const fn in_words(len: usize) -> u8 {
     low & 0x0f
 }
 
+/// Writes a header that was put together in words.
+///
+/// Their checksum is taken from the words as well: reading bytes back in wider pieces than they were
+/// written in makes a processor wait for the writes.
+#[inline(always)]
+fn write_words(header: &mut [u8], words: &[u32]) {
+    for (room, word) in header.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+        *room = word.to_be_bytes();
+    }
+}
+
+/// Returns two 16-bit fields as a word.
+#[inline(always)]
+const fn word(high: u16, low: u16) -> u32 {
+    (high as u32) << 16 | low as u32
+}
+
 /// Returns the smallest multiple of 4 that is no less than `len`.
 #[inline]
 const fn padded_to_words(len: usize) -> usize {

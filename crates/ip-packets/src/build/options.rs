@@ -1,6 +1,7 @@
 //! The options of IPv4 and TCP as a builder keeps them: as they are on the wire.
 
 use super::{BuildError, padded_to_words};
+use crate::checksum::Sum;
 use crate::error::Layer;
 use crate::option_frames::MAX_OPTIONS_LEN;
 
@@ -72,13 +73,17 @@ impl Options {
         padded_to_words(self.len)
     }
 
-    /// Writes the options with their padding to `room`, whose length is that of both.
+    /// Writes the options with their padding to `room`, whose length is that of both, and returns
+    /// their sum.
     #[inline(always)]
-    pub(super) fn write(&self, room: &mut [u8]) {
+    pub(super) fn write(&self, room: &mut [u8]) -> Sum {
         let (words, _) = room.as_chunks_mut::<4>();
+        let mut sum = Sum::new();
         for (word, option) in words.iter_mut().zip(self.bytes.as_chunks::<4>().0) {
             *word = *option;
+            sum = sum.add_u32(u32::from_be_bytes(*option));
         }
+        sum
     }
 
     /// Says whether all of them fit, and what they say fits them.

@@ -1,7 +1,7 @@
 //! The TCP header of a packet in the making.
 
 use super::options::Options;
-use super::{BuildError, PacketBuilder, Upper, in_words};
+use super::{BuildError, PacketBuilder, Upper, in_words, word, write_words};
 use crate::checksum::PseudoHeader;
 use crate::error::Layer;
 use crate::header::IpVersion;
@@ -276,23 +276,25 @@ impl Upper for Tcp {
         let header_len = self.header_len.map_or(own_len, usize::from);
         let offset = in_words(header_len);
         let [high_flag, low_flags] = self.flags.bits().to_be_bytes();
-        fixed[..2].copy_from_slice(&self.source_port.to_be_bytes());
-        fixed[2..4].copy_from_slice(&self.destination_port.to_be_bytes());
-        fixed[4..8].copy_from_slice(&self.seq.to_be_bytes());
-        fixed[8..12].copy_from_slice(&self.ack.to_be_bytes());
-        fixed[12] = offset << 4 | self.reserved << 1 | high_flag;
-        fixed[13] = low_flags;
-        fixed[14..16].copy_from_slice(&self.window.to_be_bytes());
-        fixed[16..18].fill(0);
-        fixed[18..].copy_from_slice(&self.urgent_pointer.to_be_bytes());
-        self.options.write(&mut rest[..own_len - TCP_HEADER_LEN]);
+        let fourth = [offset << 4 | self.reserved << 1 | high_flag, low_flags];
+        let mut words = [
+            word(self.source_port, self.destination_port),
+            self.seq,
+            self.ack,
+            word(u16::from_be_bytes(fourth), self.window),
+            word(0, self.urgent_pointer),
+        ];
+        let (options, payload) = rest.split_at_mut(own_len - TCP_HEADER_LEN);
+        let options = self.options.write(options);
         let sum = self.checksum.unwrap_or_else(|| {
             pseudo_header
                 .sum(Protocol::TCP, len)
-                .add_bytes(fixed)
-                .add_bytes(rest)
+                .add_words(&words)
+                .add(options)
+                .add_bytes(payload)
                 .finish()
         });
-        fixed[16..18].copy_from_slice(&sum.to_be_bytes());
+        words[4] |= word(sum, 0);
+        write_words(fixed, &words);
     }
 }

@@ -1,7 +1,7 @@
 //! The UDP header of a packet in the making.
 
 use super::ip::MAX_LEN;
-use super::{BuildError, PacketBuilder, Upper, low_u16};
+use super::{BuildError, PacketBuilder, Upper, low_u16, word, write_words};
 use crate::Protocol;
 use crate::checksum::PseudoHeader;
 use crate::error::Layer;
@@ -77,14 +77,15 @@ impl Upper for Udp {
         let Some((fixed, payload)) = segment.split_first_chunk_mut::<UDP_HEADER_LEN>() else {
             return;
         };
-        fixed[..2].copy_from_slice(&self.source_port.to_be_bytes());
-        fixed[2..4].copy_from_slice(&self.destination_port.to_be_bytes());
-        fixed[4..6].copy_from_slice(&self.length.unwrap_or_else(|| low_u16(len)).to_be_bytes());
-        fixed[6..].fill(0);
+        let length = self.length.unwrap_or_else(|| low_u16(len));
+        let mut words = [
+            word(self.source_port, self.destination_port),
+            word(length, 0),
+        ];
         let sum = self.checksum.unwrap_or_else(|| {
             let sum = pseudo_header
                 .sum(Protocol::UDP, len)
-                .add_bytes(fixed)
+                .add_words(&words)
                 .add_bytes(payload);
             // Zero would say that there is none: its other form stands in. RFC 768.
             match sum.finish() {
@@ -92,6 +93,7 @@ impl Upper for Udp {
                 sum => sum,
             }
         });
-        fixed[6..].copy_from_slice(&sum.to_be_bytes());
+        words[1] |= u32::from(sum);
+        write_words(fixed, &words);
     }
 }
