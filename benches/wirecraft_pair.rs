@@ -130,10 +130,9 @@ impl WirecraftPair {
         for run in arena.runs() {
             let bytes = &mut buffer.0[..run.bytes.len()];
             bytes.copy_from_slice(run.bytes);
-            let mut datagrams: ArrayVec<_, MAX_SEGMENTS> = bytes
-                .chunks_mut(run.segment_len)
-                .map(|bytes| Datagram::new(from, bytes))
-                .collect();
+            let mut datagrams = ArrayVec::<_, MAX_SEGMENTS>::new();
+            let segments = bytes.chunks_mut(run.segment_len);
+            datagrams.extend(segments.map(|bytes| Datagram::new(from, bytes)));
             opened += self.open(&mut datagrams);
         }
         opened

@@ -32,14 +32,12 @@ impl<R> Device<R> {
         if runs().count() < RUNS_MIN {
             return;
         }
-        let peers: ArrayVec<(Index, &Peer), FETCHED_MAX> = runs()
-            .filter_map(|run| *run.first()?)
-            .take(FETCHED_MAX)
-            .filter_map(|index| {
-                let owner = self.shared.indices.owner(index)?;
-                Some((index, self.peers.get(owner)?))
-            })
-            .collect();
+        let mut peers = ArrayVec::<(Index, &Peer), FETCHED_MAX>::new();
+        let indices = runs().filter_map(|run| *run.first()?).take(FETCHED_MAX);
+        peers.extend(indices.filter_map(|index| {
+            let owner = self.shared.indices.owner(index)?;
+            Some((index, self.peers.get(owner)?))
+        }));
         for (index, peer) in peers {
             black_box(peer.fetch(index));
         }

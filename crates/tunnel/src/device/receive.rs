@@ -31,8 +31,9 @@ impl<R: CryptoRng> Device<R> {
     /// wait for [`poll_transmit`](Self::poll_transmit).
     pub fn receive_batch(&mut self, now: Instant, datagrams: &mut [Datagram<'_>]) {
         for datagrams in datagrams.chunks_mut(FETCHED_MAX) {
-            let indices: ArrayVec<Option<Index>, FETCHED_MAX> =
-                datagrams.iter().map(data_index).collect();
+            // Filled where it lies: what `collect` returns is moved whole, empty places and all.
+            let mut indices = ArrayVec::<Option<Index>, FETCHED_MAX>::new();
+            indices.extend(datagrams.iter().map(data_index));
             self.fetch(&indices);
             self.receive_runs(now, datagrams, &indices);
         }

@@ -318,7 +318,9 @@ impl Peer {
 
 /// Opens the datagrams in place and marks their counters as seen.
 fn open(keypair: &mut Keypair, datagrams: &mut [Datagram<'_>]) {
-    let mut batch: ArrayVec<ToOpen<'_, '_>, BATCH_MAX> = datagrams.iter_mut().map(ToOpen).collect();
+    // Filled where it lies: what `collect` returns is moved whole, empty places and all.
+    let mut batch = ArrayVec::<ToOpen<'_, '_>, BATCH_MAX>::new();
+    batch.extend(datagrams.iter_mut().map(ToOpen));
     keypair.opening.open_batch(&mut batch);
     for ToOpen(datagram) in batch {
         if datagram.outcome.is_ok() && !keypair.replay.accept(counter_of(datagram)) {
