@@ -98,6 +98,12 @@ impl HandshakeLane {
         self.limiter.len() + self.known_limiter.len()
     }
 
+    /// Forgets the messages that wait.
+    pub(crate) fn clear(&mut self) {
+        self.known.clear();
+        self.unknown.clear();
+    }
+
     /// Takes the next message, those of known endpoints first.
     pub(crate) fn pop(&mut self) -> Option<Queued> {
         self.known.pop_front().or_else(|| self.unknown.pop_front())

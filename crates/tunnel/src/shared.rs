@@ -125,6 +125,8 @@ pub(crate) struct Shared<R> {
     pub(crate) transmits: VecDeque<Transmit>,
     pub(crate) events: EventQueue,
     pub(crate) counters: Counters,
+    /// Whether nothing is to be sent.
+    pub(crate) is_halted: bool,
     wall_clock: WallClock,
     /// The last jitter that was drawn; 0 before the first.
     jitters: u32,
@@ -144,6 +146,7 @@ impl<R: CryptoRng> Shared<R> {
             transmits: VecDeque::new(),
             events: EventQueue::default(),
             counters: Counters::default(),
+            is_halted: false,
             wall_clock: WallClock::default(),
             jitters: 0,
         }

@@ -23,6 +23,8 @@ pub struct PeerStatus {
     pub public_key: PublicKey,
     /// Where its messages go: as configured, or where it was last heard.
     pub endpoint: Option<SocketAddr>,
+    /// Where it was last configured to be, wherever it was heard since.
+    pub configured_endpoint: Option<SocketAddr>,
     /// Whether the endpoint follows the peer.
     pub roaming: Roaming,
     /// The prefixes that belong to it.
@@ -266,6 +268,7 @@ impl<R: CryptoRng> Device<R> {
         Some(PeerStatus {
             public_key: peer.public_key,
             endpoint: peer.endpoint(),
+            configured_endpoint: peer.configured_endpoint,
             roaming: peer.roaming,
             allowed_ips: peer.allowed_ips.clone(),
             persistent_keepalive: peer.persistent_keepalive(),

@@ -159,6 +159,31 @@ impl<R: CryptoRng> Device<R> {
         }
     }
 
+    /// Has the device be silent until [`resume`](Self::resume), as an interface that is set down is.
+    ///
+    /// Sessions end and their keys are wiped, packets that wait are dropped, nothing is sent. Keys and
+    /// peers may be changed meanwhile.
+    ///
+    /// Source: Linux `device.c:wg_stop`.
+    pub fn halt(&mut self) {
+        self.shared.is_halted = true;
+        self.lane.clear();
+        for peer in self.peers.iter_mut() {
+            peer.halt(&mut self.shared);
+        }
+        self.shared.transmits.clear();
+    }
+
+    /// Ends the silence; peers with a persistent keepalive are called at once.
+    ///
+    /// Source: Linux `device.c:wg_open`.
+    pub fn resume(&mut self, now: Instant) {
+        self.shared.is_halted = false;
+        for peer in self.peers.iter_mut() {
+            peer.resume(now, &mut self.shared);
+        }
+    }
+
     /// Does what is due: retransmissions, keepalives, the wiping of old keys.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(id) = self.shared.schedule.pop_due(now) {

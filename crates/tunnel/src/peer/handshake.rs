@@ -69,6 +69,9 @@ impl Peer {
 
     /// Sends an initiation in place of the one that waits for an answer, if any.
     fn send_initiation(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+        if shared.is_halted {
+            return;
+        }
         self.forget_local_address();
         let Some(destination) = self.destination(Ecn::NotEct) else {
             return;

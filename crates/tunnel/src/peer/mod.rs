@@ -43,6 +43,8 @@ pub(crate) struct Peer {
     /// The inner source address that was last found to be one of the allowed IPs.
     checked_source: Option<CheckedSource>,
     endpoint: Option<PeerEndpoint>,
+    /// Where it was last said to be, wherever it was heard since.
+    pub(crate) configured_endpoint: Option<SocketAddr>,
     pub(crate) roaming: Roaming,
     /// Where the last authenticated message came from, as long as that is the endpoint.
     heard_at: Option<SocketAddr>,
@@ -106,6 +108,7 @@ impl Peer {
             allowed_ips: Vec::new(),
             checked_source: None,
             endpoint: None,
+            configured_endpoint: None,
             roaming: Roaming::default(),
             heard_at: None,
             attempt: None,
@@ -146,6 +149,7 @@ impl Peer {
     }
 
     pub(crate) fn set_endpoint<R>(&mut self, remote: SocketAddr, shared: &mut Shared<R>) {
+        self.configured_endpoint = Some(remote);
         if self.endpoint() != Some(remote) {
             self.endpoint = Some(PeerEndpoint {
                 remote,
@@ -260,6 +264,24 @@ impl Peer {
         if was_ours || self.wants_session() {
             self.start_handshake(now, shared);
         }
+    }
+
+    /// Forgets sessions, what waits and what is due.
+    pub(crate) fn halt(&mut self, shared: &mut Shared<impl CryptoRng>) {
+        self.wipe_keys(shared);
+        shared.counters.staged_dropped += self.staging.purge() as u64;
+        self.timers = Timers::default();
+        shared.schedule.cancel(self.id, self.scheduled.take());
+        self.attempt_began_at = None;
+        self.handshake_sent_at = None;
+    }
+
+    /// Begins afresh after [`halt`](Self::halt).
+    pub(crate) fn resume(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+        self.start_handshake_if_wanted(now, shared);
+        let next = self.persistent_keepalive.map(|interval| now + interval);
+        self.timers.set_persistent_keepalive(next);
+        self.reschedule(shared);
     }
 
     /// Computes afresh what depends on our private key; sessions made with the old one end.

@@ -4,6 +4,7 @@ mod arena;
 mod configuration;
 mod cookies;
 mod data;
+mod halt;
 mod handshake;
 mod hostile;
 mod keypairs;

@@ -1,0 +1,68 @@
+//! What an interface that is set down and up again does to sessions.
+
+use wirecraft_tunnel::Event;
+
+use crate::world::{ALICE, BOB, Kind, World, numbered, packet, seconds};
+
+#[test]
+fn a_halted_device_forgets_its_sessions_and_sends_nothing() {
+    let mut world = World::pair_with_session();
+    let (alice, bob) = (world.peer(BOB, ALICE), world.peer(ALICE, BOB));
+    world
+        .change(ALICE, |device, now| {
+            device.set_persistent_keepalive(now, bob, Some(seconds(10)))
+        })
+        .unwrap();
+    world.settle();
+    let sent = world.kinds_sent(ALICE).len();
+
+    world.change(ALICE, |device, _| device.halt());
+    world.send(ALICE, &numbered(ALICE, BOB, 1));
+    world.advance(seconds(300));
+    world.settle();
+
+    assert_eq!(world.kinds_sent(ALICE).len(), sent);
+    assert!(!world.status(ALICE, BOB).has_session);
+    let expired = Event::SessionExpired { peer: bob };
+    assert_eq!(world.times_of(ALICE, expired).len(), 1);
+    assert!(world.status(BOB, ALICE).endpoint.is_some(), "{alice:?}");
+}
+
+#[test]
+fn a_peer_that_is_configured_while_nothing_is_sent_is_called_on_resuming() {
+    let mut world = World::pair();
+    let bob = world.peer(ALICE, BOB);
+    world.change(ALICE, |device, _| device.halt());
+    world
+        .change(ALICE, |device, now| {
+            device.set_persistent_keepalive(now, bob, Some(seconds(10)))?;
+            device.start_handshake(now, bob)
+        })
+        .unwrap();
+    world.advance(seconds(60));
+    world.settle();
+    assert_eq!(world.kinds_sent(ALICE), []);
+
+    world.change(ALICE, |device, now| device.resume(now));
+    world.settle();
+
+    assert_eq!(world.times_sent(ALICE, Kind::Initiation).len(), 1);
+    world.assert_connected(ALICE, BOB);
+}
+
+#[test]
+fn a_device_that_resumes_right_after_it_was_halted_connects_at_once() {
+    let mut world = World::pair_with_session();
+    // Of initiations within 50 ms all but the first are taken for a flood.
+    world.advance(seconds(1));
+    world.change(ALICE, |device, now| {
+        device.halt();
+        device.resume(now);
+    });
+
+    world.send(ALICE, &packet(ALICE, BOB, b"afterwards"));
+    world.settle();
+
+    let delivered = world.take_delivered(BOB);
+    assert_eq!(delivered, [packet(ALICE, BOB, b"afterwards")]);
+}
