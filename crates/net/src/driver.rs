@@ -1,5 +1,7 @@
 //! The event loop: datagrams in, datagrams out, and the time between.
 
+mod link;
+
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
@@ -56,6 +58,8 @@ pub struct Driver<I> {
     arena: Arena,
     received: ReceiveBatch,
     alarm: Alarm,
+    /// Whether the inner side was up when it was last followed.
+    is_up: bool,
     commands: mpsc::Receiver<Command>,
     events: broadcast::Sender<Event>,
 }
@@ -94,6 +98,7 @@ impl<I: Inner> Driver<I> {
             clock,
             arena: Arena::new(ARENA_LEN, config.mtu),
             alarm: Alarm::new(clock),
+            is_up: true,
             commands,
             events,
         };
@@ -119,6 +124,7 @@ impl<I: Inner> Driver<I> {
             if work.packets {
                 self.send(now).await;
             }
+            self.follow_link(now);
             self.device.process_handshakes(now, HANDSHAKES_PER_TURN);
             self.device.handle_timeout(now);
             self.transmit().await;
@@ -145,7 +151,8 @@ impl<I: Inner> Driver<I> {
             .is_ready();
         work.packets = self.inner.poll_packets(cx, now, &mut self.arena).is_ready();
         let timed_out = self.poll_alarm(cx, now).is_ready();
-        if commanded || work.datagrams || work.packets || timed_out {
+        let moved = self.has_link_changed();
+        if moved || commanded || work.datagrams || work.packets || timed_out {
             Poll::Ready(work)
         } else {
             Poll::Pending
@@ -165,6 +172,7 @@ impl<I: Inner> Driver<I> {
             let mut served = Served {
                 device: &mut self.device,
                 transport: &mut self.transport,
+                inner: &self.inner,
                 now,
                 stop: false,
             };

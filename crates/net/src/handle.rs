@@ -5,6 +5,7 @@ use wirecraft_time::Instant;
 use wirecraft_tunnel::{Device, Event, PeerId};
 
 use crate::entropy::SystemEntropy;
+use crate::inner::Inner;
 use crate::udp::{SocketChange, SocketChangeError, SocketCounters, UdpTransport};
 
 /// Something to be done by the driver between two batches.
@@ -14,6 +15,7 @@ pub(crate) type Command = Box<dyn FnOnce(&mut Served<'_>) + Send>;
 pub(crate) struct Served<'a> {
     pub(crate) device: &'a mut Device<SystemEntropy>,
     pub(crate) transport: &'a mut UdpTransport,
+    pub(crate) inner: &'a dyn Inner,
     pub(crate) now: Instant,
     pub(crate) stop: bool,
 }

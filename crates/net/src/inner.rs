@@ -27,6 +27,17 @@ pub trait Inner: Send + 'static {
 
     /// Learns that a packet could not be sent.
     fn undeliverable(&mut self, now: Instant, packet: &[u8], error: SendError);
+
+    /// What happened on the inner side that others want to know, by name.
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
+    /// Whether packets are to go to and fro. While none are, the tunnel is silent: its sockets are closed
+    /// and its sessions forgotten. Looked at after [`poll_packets`](Self::poll_packets).
+    fn is_up(&self) -> bool {
+        true
+    }
 }
 
 /// The packets of a batch and the peers they came from.

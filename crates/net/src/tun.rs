@@ -93,6 +93,9 @@ pub struct TunCounters {
     pub malformed: u64,
     /// Packets that the kernel did not take; it takes none while the interface is down.
     pub refused: u64,
+    /// Packets put together that the kernel did not take as one: they were written one by one, and those
+    /// of their protocol are for a while.
+    pub written_apart: u64,
 }
 
 /// How an interface is, as far as others than the driver want to know.
@@ -103,6 +106,8 @@ pub enum TunState {
     Open {
         /// The greatest length of a packet in bytes.
         mtu: usize,
+        /// Whether it is set up; where that is not known, it is.
+        is_up: bool,
     },
     /// Somebody deleted it.
     Gone,
@@ -115,6 +120,9 @@ pub struct Tun {
     state: watch::Sender<TunState>,
     link_events: Option<LinkEvents>,
     mtu: usize,
+    is_up: bool,
+    /// Whether the interface was looked at since it was first listened to.
+    is_followed: bool,
     /// What was read last, a virtio header in front in any case.
     read: Box<[u8]>,
     read_len: usize,
@@ -164,13 +172,17 @@ impl Tun {
             offloads,
         } = opened;
         let mtu = usize::from(mtu);
+        // One that is not watched would be taken for down for ever.
+        let is_up = link_events.is_none() || device.is_up();
         let has_header = offloads.tcp;
         let coalescer = Coalescer::new(has_header, has_header && offloads.udp);
         Ok(Self {
             name,
-            state: watch::Sender::new(TunState::Open { mtu }),
+            state: watch::Sender::new(TunState::Open { mtu, is_up }),
             link_events,
             mtu,
+            is_up,
+            is_followed: false,
             read: vec![0; READ_LEN_MAX].into_boxed_slice(),
             read_len: 0,
             header_missing: if has_header { 0 } else { VIRTIO_HEADER_LEN },
@@ -209,7 +221,8 @@ impl Tun {
     /// Looks at the interface again if anything about any has changed.
     fn follow_changes(&mut self, cx: &mut Context<'_>) {
         let changed = self.link_events.as_ref().map(|events| events.poll(cx));
-        if changed == Some(Poll::Ready(())) {
+        // What changed before it was listened to is not told.
+        if changed == Some(Poll::Ready(())) || !std::mem::replace(&mut self.is_followed, true) {
             self.look_again();
         }
     }
@@ -220,10 +233,11 @@ impl Tun {
             return;
         };
         let mtu = mtu.unwrap_or(self.mtu);
-        if mtu != self.mtu {
-            tracing::debug!(mtu, "the MTU was changed");
-            self.mtu = mtu;
-            self.state.send_replace(TunState::Open { mtu });
+        let is_up = self.link_events.is_none() || self.device.get_ref().is_up();
+        if (mtu, is_up) != (self.mtu, self.is_up) {
+            tracing::debug!(mtu, is_up, "the interface was changed");
+            (self.mtu, self.is_up) = (mtu, is_up);
+            self.state.send_replace(TunState::Open { mtu, is_up });
         }
     }
 
@@ -249,7 +263,7 @@ impl Tun {
     }
 
     /// Writes packets, at most [`BATCH_MAX`].
-    fn write(&mut self, packets: &[&[u8]]) {
+    fn write(&mut self, now: Instant, packets: &[&[u8]]) {
         let Self {
             device,
             header_missing,
@@ -260,27 +274,35 @@ impl Tun {
         let device = device.get_ref();
         // Without offloads there is no virtio header: it is the first slice.
         let skipped = usize::from(*header_missing > 0);
-        counters.refused += coalescer.write_all(packets, |slices| {
-            rustix::io::writev(device, &slices[skipped..])?;
-            Ok(())
+        let mut is_gone = false;
+        let written = coalescer.write_all(now, packets, |slices| {
+            let written = rustix::io::writev(device, &slices[skipped..]);
+            is_gone |= written == Err(Errno::BADFD);
+            Ok(written.map(drop)?)
         });
+        counters.refused += written.refused;
+        counters.written_apart += written.apart;
         if coalescer.datagrams() >= BURST_MAX {
             std::thread::yield_now();
+        }
+        // In another namespace its end is told to others.
+        if is_gone {
+            self.look_again();
         }
     }
 }
 
 impl Inner for Tun {
-    fn deliver(&mut self, _: Instant, packets: Packets<'_, '_>) {
+    fn deliver(&mut self, now: Instant, packets: Packets<'_, '_>) {
         let mut batch = ArrayVec::<&[u8], BATCH_MAX>::new();
         for (_, packet) in packets {
             batch.push(packet);
             if batch.is_full() {
-                self.write(&batch);
+                self.write(now, &batch);
                 batch.clear();
             }
         }
-        self.write(&batch);
+        self.write(now, &batch);
     }
 
     fn poll_packets(&mut self, cx: &mut Context<'_>, _: Instant, arena: &mut Arena) -> Poll<()> {
@@ -317,7 +339,24 @@ impl Inner for Tun {
     fn undeliverable(&mut self, now: Instant, packet: &[u8], error: SendError) {
         tracing::debug!(%error, "packet not sent");
         if let Some(icmp_error) = self.unreachables.answer(now, packet) {
-            self.write(&[&icmp_error]);
+            self.write(now, &[&icmp_error]);
         }
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        let TunCounters {
+            malformed,
+            refused,
+            written_apart,
+        } = self.counters;
+        vec![
+            ("interface_malformed", malformed),
+            ("interface_refused", refused),
+            ("interface_written_apart", written_apart),
+        ]
+    }
+
+    fn is_up(&self) -> bool {
+        self.is_up
     }
 }

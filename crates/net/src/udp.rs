@@ -1,5 +1,6 @@
 //! One UDP port on both IP versions, a batch at a time.
 
+mod apart;
 mod change;
 #[cfg(target_os = "linux")]
 mod options;
@@ -16,6 +17,7 @@ use quinn_udp::UdpSocketState;
 use rustix::net::sockopt;
 use socket2::{Domain, Protocol, SockRef, Type};
 
+use apart::Apart;
 pub use change::{SocketChange, SocketChangeError};
 pub(crate) use receive::ReceiveBatch;
 pub(crate) use send::LocalAddress;
@@ -68,6 +70,25 @@ pub struct SocketCounters {
     pub send_errors: u64,
     /// Datagrams that were longer than the path takes, and could not be fragmented.
     pub too_long: u64,
+    /// Datagrams that were dropped as the socket's buffer stayed full.
+    pub no_room: u64,
+    /// Runs of datagrams that the kernel did not take as one: they were sent one by one, and those that
+    /// follow to the same destination are for a while.
+    pub sent_apart: u64,
+}
+
+impl SocketCounters {
+    /// The counters by their names.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        let counters = [
+            ("socket_receive_errors", self.receive_errors),
+            ("socket_send_errors", self.send_errors),
+            ("socket_too_long", self.too_long),
+            ("socket_no_room", self.no_room),
+            ("socket_sent_apart", self.sent_apart),
+        ];
+        counters.into_iter()
+    }
 }
 
 /// Why a port could not be opened.
@@ -88,8 +109,7 @@ struct Bound {
     socket: Socket,
     state: UdpSocketState,
     offloads: UdpOffloads,
-    /// Datagrams that are longer are sent one by one, as the kernel refused to cut such.
-    segment_len_max: usize,
+    apart: Apart,
 }
 
 impl UdpTransport {
@@ -153,6 +173,11 @@ impl UdpTransport {
         self.counters
     }
 
+    /// Whether any socket is open.
+    fn is_open(&self) -> bool {
+        self.v4.is_some() || self.v6.is_some()
+    }
+
     fn bound_for(&mut self, address: SocketAddr) -> Option<&mut Bound> {
         if address.is_ipv4() {
             self.v4.as_mut()
@@ -180,7 +205,7 @@ impl Bound {
             socket,
             state,
             offloads,
-            segment_len_max: if offloads.segmentation { usize::MAX } else { 0 },
+            apart: Apart::default(),
         })
     }
 

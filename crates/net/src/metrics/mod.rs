@@ -19,6 +19,7 @@ struct Figures {
     listen_port: u16,
     counters: Counters,
     sockets: SocketCounters,
+    inner: Vec<(&'static str, u64)>,
     peers: Vec<PeerStatus>,
 }
 
@@ -35,6 +36,7 @@ impl Figures {
             listen_port: served.transport.local_port(),
             counters: *device.counters(),
             sockets: served.transport.counters(),
+            inner: served.inner.counters(),
             peers: peers
                 .filter_map(|peer| device.peer_status(served.now, peer))
                 .collect(),

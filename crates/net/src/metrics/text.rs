@@ -69,12 +69,9 @@ pub(super) fn of(figures: &Figures, name: &str) -> String {
         "counter",
         "How often each thing happened to the tunnel.",
     );
-    let sockets = [
-        ("socket_receive_errors", figures.sockets.receive_errors),
-        ("socket_send_errors", figures.sockets.send_errors),
-        ("socket_too_long", figures.sockets.too_long),
-    ];
-    for (event, count) in figures.counters.iter().chain(sockets) {
+    let sockets = figures.sockets.iter();
+    let inner = figures.inner.iter().copied();
+    for (event, count) in figures.counters.iter().chain(sockets).chain(inner) {
         let labels = format_args!("interface=\"{interface}\",event=\"{event}\"");
         text.sample("wirecraft_events_total", labels, count);
     }
@@ -145,9 +142,11 @@ mod tests {
                 send_errors: 3,
                 ..SocketCounters::default()
             },
+            inner: vec![("interface_refused", 7)],
             peers: vec![PeerStatus {
                 public_key: PublicKey::from_bytes([0; 32]),
                 endpoint: None,
+                configured_endpoint: None,
                 roaming: Roaming::Pinned,
                 allowed_ips: Vec::new(),
                 persistent_keepalive: None,
@@ -186,6 +185,7 @@ mod tests {
             format!("wirecraft_peer_last_handshake_seconds{peer} 1700000000.25\n"),
             format!("wirecraft_peer_session{peer} 1\n"),
             "wirecraft_events_total{interface=\"wg0\",event=\"socket_send_errors\"} 3\n".to_owned(),
+            "wirecraft_events_total{interface=\"wg0\",event=\"interface_refused\"} 7\n".to_owned(),
         ] {
             assert!(text.contains(&line), "{line}{text}");
         }

@@ -14,10 +14,13 @@
 //! trusts them from then on. Source: Linux `net/ipv4/tcp_offload.c:tcp_gro_receive`,
 //! `net/ipv4/udp_offload.c:udp_gro_receive_segment`.
 
+use core::time::Duration;
 use std::io::{self, IoSlice};
 
 use arrayvec::ArrayVec;
+use rustix::io::Errno;
 use wirecraft_ip_packets::{IPV4_HEADER_LEN, checksum::checksum};
+use wirecraft_time::Instant;
 
 use super::segment::{Kinship, Segment, TCP_PSH, kinship};
 use super::split::{TCP_CHECKSUM, TCP_FLAGS, UDP_CHECKSUM, UDP_LEN};
@@ -35,16 +38,35 @@ const UDP_SEGMENTS_MAX: u16 = 64;
 /// The longest headers that are put together: IPv6 and TCP with all its options, behind virtio's.
 const HEADERS_LEN_MAX: usize = VIRTIO_HEADER_LEN + 40 + 60;
 
+/// How long a protocol is left alone after the kernel took its packets one by one but not as one.
+const PAUSE: Duration = Duration::from_secs(60);
+
 /// Puts packets together and writes them.
 #[derive(Debug)]
 pub(super) struct Coalescer {
-    /// Whether TCP is put together.
-    pub(super) tcp: bool,
-    /// Whether UDP is put together.
-    pub(super) udp: bool,
+    tcp: Switch,
+    udp: Switch,
     groups: ArrayVec<Group, BATCH_MAX>,
     /// For each packet the number of the one behind it in its group.
     behind: [u8; BATCH_MAX],
+}
+
+/// Whether a protocol is put together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Switch {
+    /// Never: it is not wanted, or the kernel cannot.
+    Off,
+    /// From then on.
+    From(Instant),
+}
+
+/// What became of packets that were not simply taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Written {
+    /// Packets that were not taken.
+    pub(super) refused: u64,
+    /// Packets put together that were taken one by one alone.
+    pub(super) apart: u64,
 }
 
 /// Packets that are written as one, or one packet alone.
@@ -63,32 +85,42 @@ struct Group {
 
 impl Coalescer {
     pub(super) fn new(tcp: bool, udp: bool) -> Self {
+        let switch = |is_on: bool| {
+            if is_on {
+                Switch::From(Instant::ORIGIN)
+            } else {
+                Switch::Off
+            }
+        };
         Self {
-            tcp,
-            udp,
+            tcp: switch(tcp),
+            udp: switch(udp),
             groups: ArrayVec::new(),
             behind: [0; BATCH_MAX],
         }
     }
 
-    /// Writes at most [`BATCH_MAX`] packets by `write`; returns how many were not taken.
+    /// Writes at most [`BATCH_MAX`] packets by `write`.
     ///
-    /// A protocol of which the kernel takes packets alone but not put together is left alone from then on.
+    /// A protocol of which the kernel takes packets alone but not put together is left alone for a while.
     pub(super) fn write_all(
         &mut self,
+        now: Instant,
         packets: &[&[u8]],
         mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<()>,
-    ) -> u64 {
+    ) -> Written {
         self.groups.clear();
         for (number, packet) in (0..).zip(packets.iter().take(BATCH_MAX)) {
-            self.add(number, packet, packets);
+            self.add(now, number, packet, packets);
         }
-        let mut refused = 0;
+        let mut written = Written::default();
         for number in 0..self.groups.len() {
             let group = self.groups[number];
-            refused += self.write_group(&group, packets, &mut write);
+            if let Some(transport) = self.write_group(&group, packets, &mut write, &mut written) {
+                *self.switch(transport) = Switch::From(now + PAUSE);
+            }
         }
-        refused
+        written
     }
 
     /// How many UDP datagrams there were among the packets that were written last, as far as they are put
@@ -102,9 +134,9 @@ impl Coalescer {
         of_udp.map(|group| usize::from(group.count)).sum()
     }
 
-    fn add(&mut self, number: u8, packet: &[u8], packets: &[&[u8]]) {
+    fn add(&mut self, now: Instant, number: u8, packet: &[u8], packets: &[&[u8]]) {
         let (flow, segment) = match kinship(packet) {
-            Kinship::Segment(segment) if self.is_on(segment.transport) => {
+            Kinship::Segment(segment) if self.is_on(now, segment.transport) => {
                 (segment.flow, Some(segment))
             }
             Kinship::Segment(Segment { flow, .. }) | Kinship::Alone { flow } => (flow, None),
@@ -128,38 +160,47 @@ impl Coalescer {
         self.groups.push(Group::new(number, flow, segment));
     }
 
-    fn is_on(&self, transport: Transport) -> bool {
-        match transport {
+    fn is_on(&self, now: Instant, transport: Transport) -> bool {
+        let switch = match transport {
             Transport::TcpV4 | Transport::TcpV6 => self.tcp,
             Transport::Udp => self.udp,
+        };
+        matches!(switch, Switch::From(at) if at <= now)
+    }
+
+    fn switch(&mut self, transport: Transport) -> &mut Switch {
+        match transport {
+            Transport::TcpV4 | Transport::TcpV6 => &mut self.tcp,
+            Transport::Udp => &mut self.udp,
         }
     }
 
-    /// Writes a group; returns how many packets were not taken.
+    /// Writes a group; returns the protocol whose packets the kernel takes alone, but not as one.
     fn write_group(
-        &mut self,
+        &self,
         group: &Group,
         packets: &[&[u8]],
         write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<()>,
-    ) -> u64 {
+        written: &mut Written,
+    ) -> Option<Transport> {
         let Some(segment) = group.segment.filter(|_| group.count > 1) else {
-            return u64::from(write_alone(packets[usize::from(group.first)], write).is_err());
+            let alone = write_alone(packets[usize::from(group.first)], write);
+            written.refused += u64::from(alone.is_err());
+            return None;
         };
-        let Err(error) = self.write_together(group, &segment, packets, write) else {
-            return 0;
-        };
+        let error = self.write_together(group, &segment, packets, write).err()?;
         let mut refused = 0;
         for number in self.members(group) {
             refused += u64::from(write_alone(packets[number], write).is_err());
         }
-        if refused < u64::from(group.count) {
-            tracing::warn!(%error, transport = ?segment.transport, "packets are no longer put together");
-            match segment.transport {
-                Transport::TcpV4 | Transport::TcpV6 => self.tcp = false,
-                Transport::Udp => self.udp = false,
-            }
-        }
-        refused
+        written.refused += refused;
+        written.apart += u64::from(group.count) - refused;
+        let transport = segment.transport;
+        let is_unfit = refused < u64::from(group.count) && is_of_putting_together(&error);
+        is_unfit.then(|| {
+            tracing::debug!(%error, ?transport, "packets are written one by one for a while");
+            transport
+        })
     }
 
     fn write_together(
@@ -185,6 +226,15 @@ impl Coalescer {
             .take(group.count.into())
             .map(usize::from)
     }
+}
+
+/// Whether a kernel that refuses packets as one says by it that it never takes such. For want of memory,
+/// or while the interface is set up, it refuses others as well.
+fn is_of_putting_together(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::INVAL | Errno::MSGSIZE | Errno::OPNOTSUPP)
+    )
 }
 
 fn write_alone(

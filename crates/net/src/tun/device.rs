@@ -149,6 +149,14 @@ impl Device {
         // An interface that was moved to another namespace keeps its MTU as far as we know.
         Ok(device.mtu().map(usize::from).ok())
     }
+
+    /// Whether the interface is set up; where that is not known, it is.
+    pub(super) fn is_up(&self) -> bool {
+        let Self::Own(device) = self else {
+            return true;
+        };
+        device.is_running().unwrap_or(true)
+    }
 }
 
 impl AsFd for Device {

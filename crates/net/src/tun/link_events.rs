@@ -39,8 +39,13 @@ impl LinkEvents {
             let mut message = [0; MESSAGE_LEN];
             match rustix::net::recv(self.0.get_ref(), &mut message, RecvFlags::empty()) {
                 Err(Errno::AGAIN) => ready.clear_ready(),
-                // A failure says that messages were lost.
-                Ok(_) | Err(_) => any = true,
+                // Messages were lost, if any.
+                Ok(_) | Err(Errno::NOBUFS | Errno::INTR) => any = true,
+                Err(error) => {
+                    tracing::debug!(%error, "changes of interfaces");
+                    ready.clear_ready();
+                    any = true;
+                }
             }
         }
         if any { Poll::Ready(()) } else { Poll::Pending }

@@ -1,6 +1,6 @@
 //! Packets cut and put together: the two undo each other, and every checksum is right.
 
-use std::io::{self, IoSlice};
+use std::io::IoSlice;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use proptest::collection::vec;
@@ -11,7 +11,7 @@ use wirecraft_ip_packets::{IpPacket, TcpFlags, Transport, v4, v6};
 use wirecraft_time::Instant;
 use wirecraft_tunnel::{Arena, Device};
 
-use super::coalesce::Coalescer;
+use super::coalesce::{Coalescer, Written};
 use super::split::{Malformed, Rest};
 use super::virtio::{self, ChecksumPlace, Cut, Todo, VIRTIO_HEADER_LEN};
 use crate::entropy::SystemEntropy;
@@ -146,11 +146,11 @@ fn cut(mut read: Vec<u8>, arena_len: usize) -> Result<Vec<Vec<u8>>, Malformed> {
 fn written(coalescer: &mut Coalescer, packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut writes = Vec::new();
     let packets: Vec<&[u8]> = packets.iter().map(Vec::as_slice).collect();
-    let refused = coalescer.write_all(&packets, |slices| {
+    let written = coalescer.write_all(Instant::ORIGIN, &packets, |slices| {
         writes.push(slices.iter().flat_map(|slice| slice.to_vec()).collect());
         Ok(())
     });
-    assert_eq!(refused, 0);
+    assert_eq!(written, Written::default());
     writes
 }
 
@@ -511,28 +511,64 @@ fn a_protocol_that_is_switched_off_is_written_packet_by_packet() {
     assert_eq!(written(&mut coalescer, &of(Flow::UdpV4)).len(), 1);
 }
 
-/// Writes two segments to a kernel that refuses some writes; returns how many packets it did not take.
-fn write_to(coalescer: &mut Coalescer, refuses: impl Fn(&[IoSlice<'_>]) -> bool) -> u64 {
+/// Writes two segments to a kernel that answers some writes with an error.
+fn write_to(
+    coalescer: &mut Coalescer,
+    now: Instant,
+    answer: impl Fn(&[IoSlice<'_>]) -> Result<(), Errno>,
+) -> Written {
     let packets = [0, 10].map(|seq| Flow::TcpV4.packet(seq, ACK, &[1; 10]));
-    coalescer.write_all(&packets.each_ref().map(Vec::as_slice), |slices| {
-        if refuses(slices) {
-            Err(io::Error::from(Errno::INVAL))
-        } else {
-            Ok(())
-        }
+    coalescer.write_all(now, &packets.each_ref().map(Vec::as_slice), |slices| {
+        Ok(answer(slices)?)
     })
 }
 
+/// Refuses what was put together.
+fn alone_or(error: Errno) -> impl Fn(&[IoSlice<'_>]) -> Result<(), Errno> {
+    move |slices| if slices.len() > 2 { Err(error) } else { Ok(()) }
+}
+
+/// How many writes two segments take.
+fn writes(coalescer: &mut Coalescer, now: Instant) -> usize {
+    let count = std::cell::Cell::new(0);
+    write_to(coalescer, now, |_| {
+        count.set(count.get() + 1);
+        Ok(())
+    });
+    count.get()
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::from_origin(core::time::Duration::from_secs(seconds))
+}
+
 #[test]
-fn what_the_kernel_refuses_as_one_is_written_packet_by_packet_and_not_tried_again() {
+fn what_the_kernel_refuses_as_one_is_written_packet_by_packet_for_a_minute() {
     let mut coalescer = Coalescer::new(true, true);
-    assert_eq!(write_to(&mut coalescer, |slices| slices.len() > 2), 0);
-    assert!(!coalescer.tcp && coalescer.udp);
+    let written = write_to(&mut coalescer, at(5), alone_or(Errno::INVAL));
+    let expected = Written {
+        refused: 0,
+        apart: 2,
+    };
+    assert_eq!(written, expected);
+    assert_eq!(writes(&mut coalescer, at(64)), 2);
+    assert_eq!(writes(&mut coalescer, at(65)), 1);
+}
+
+#[test]
+fn want_of_memory_or_a_link_that_is_down_says_nothing_about_putting_together() {
+    for error in [Errno::NOBUFS, Errno::NOMEM, Errno::AGAIN, Errno::IO] {
+        let mut coalescer = Coalescer::new(true, true);
+        let written = write_to(&mut coalescer, at(5), alone_or(error));
+        assert_eq!(written.refused, 0, "{error}");
+        assert_eq!(writes(&mut coalescer, at(5)), 1, "{error}");
+    }
 }
 
 #[test]
 fn a_kernel_that_takes_nothing_says_nothing_about_putting_together() {
     let mut coalescer = Coalescer::new(true, true);
-    assert_eq!(write_to(&mut coalescer, |_| true), 2);
-    assert!(coalescer.tcp);
+    let written = write_to(&mut coalescer, at(5), |_| Err(Errno::INVAL));
+    assert_eq!(written.refused, 2);
+    assert_eq!(writes(&mut coalescer, at(5)), 1);
 }

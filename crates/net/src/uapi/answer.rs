@@ -55,9 +55,10 @@ impl Answer {
         for (name, count) in snapshot.counters.iter() {
             answer.line(format_args!("counter_{name}"), count);
         }
-        answer.line("socket_receive_errors", snapshot.sockets.receive_errors);
-        answer.line("socket_send_errors", snapshot.sockets.send_errors);
-        answer.line("socket_too_long", snapshot.sockets.too_long);
+        let inner = snapshot.inner.iter().copied();
+        for (name, count) in snapshot.sockets.iter().chain(inner) {
+            answer.line(name, count);
+        }
         for peer in &snapshot.peers {
             let status = &peer.status;
             answer.key("public_key", status.public_key.as_bytes());
@@ -149,6 +150,7 @@ mod tests {
             mark: u32::MAX,
             counters: Counters::default(),
             sockets: SocketCounters::default(),
+            inner: vec![("interface_refused", 7)],
             peers,
         }
     }
@@ -160,6 +162,7 @@ mod tests {
             status: PeerStatus {
                 public_key: PublicKey::from_bytes([0x33; KEY_LEN]),
                 endpoint: format!("[{longest}%4294967295]:65535").parse().ok(),
+                configured_endpoint: None,
                 roaming: Roaming::Pinned,
                 allowed_ips: vec![format!("{longest}/128").parse().unwrap(); 100],
                 persistent_keepalive: Some(Duration::from_secs(65_535)),
@@ -193,6 +196,8 @@ mod tests {
         for line in [
             "has_preshared_key=true\n",
             "counter_replayed=0\n",
+            "socket_no_room=0\n",
+            "interface_refused=7\n",
             "endpoint_pinned=true\n",
         ] {
             assert!(answer.0.contains(line), "{}", *answer.0);

@@ -96,6 +96,8 @@ impl TunnelReport {
         "cookie_replies_sent",
         "cookie_replies_received",
         "staged",
+        "socket_sent_apart",
+        "interface_written_apart",
     ];
 
     /// Asks the tunnel whose socket is at `path`; one that is not ours is asked as `wg` does.

@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,8 @@ pub struct Found {
 
 impl Found {
     /// Every socket where `wg` looks for them and where tunnels without root keep theirs; whether somebody
-    /// listens there is not known. A directory that may not be read counts as an empty one.
+    /// listens there is not known. A directory that may not be read counts as an empty one:
+    /// [`may_hide`](Self::may_hide) tells.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let system = PathBuf::from(Socket::SYSTEM_DIRECTORY);
@@ -32,6 +34,13 @@ impl Found {
             .flatten()
             .flat_map(|directory| Self::all_in(&directory))
             .collect()
+    }
+
+    /// Whether there may be more than [`all`](Self::all) finds: the directory of interfaces is for root
+    /// alone.
+    #[must_use]
+    pub fn may_hide() -> bool {
+        is_closed(Path::new(Socket::SYSTEM_DIRECTORY))
     }
 
     fn all_in(directory: &Path) -> Vec<Self> {
@@ -51,6 +60,11 @@ impl Found {
         let name = path.file_stem()?.to_str()?.to_owned();
         Some(Self { name, path })
     }
+}
+
+fn is_closed(directory: &Path) -> bool {
+    let error = fs::read_dir(directory).err();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 impl Socket {
@@ -103,6 +117,7 @@ mod tests {
         assert_eq!(names, ["wg0", "wg1"]);
         assert_eq!(found[0].path, path("wg0.sock"));
         assert_eq!(Found::all_in(&path("absent")), []);
+        assert!(!is_closed(directory.path()) && !is_closed(&path("absent")));
     }
 
     #[tokio::test]

@@ -58,7 +58,8 @@ fn device_line(report: &mut TunnelReport, key: &str, value: &str) -> Result<(), 
         "fwmark" => report.mark = number(value)?,
         _ => {
             let counter = key.strip_prefix("counter_");
-            if let Some(name) = counter.or_else(|| key.starts_with("socket_").then_some(key)) {
+            let is_ours = key.starts_with("socket_") || key.starts_with("interface_");
+            if let Some(name) = counter.or_else(|| is_ours.then_some(key)) {
                 report.counters.push((name.to_owned(), number(value)?));
             }
         }
@@ -138,7 +139,8 @@ mod tests {
     fn an_answer_of_ours_is_read() {
         let report = read(&format!(
             "own_public_key={KEY}\nlisten_port=51820\nfwmark=7\ncounter_replayed=3\n\
-             counter_packets_sent=9\nsocket_send_errors=1\npublic_key={KEY}\n\
+             counter_packets_sent=9\nsocket_send_errors=1\nsocket_sent_apart=2\n\
+             interface_refused=4\npublic_key={KEY}\n\
              has_preshared_key=true\nendpoint=[fe80::1%2]:1\nlast_handshake_time_sec=5\n\
              last_handshake_time_nsec=6\ntx_bytes=148\nrx_bytes=92\n\
              persistent_keepalive_interval=25\nhas_session=true\nstaged_packets=2\n\
@@ -148,7 +150,12 @@ mod tests {
         assert_eq!((report.listen_port, report.mark), (51_820, 7));
         assert!(report.public_key.is_some());
         let drops: Vec<_> = report.drops().collect();
-        assert_eq!(drops, [("replayed", 3), ("socket_send_errors", 1)]);
+        let expected = [
+            ("replayed", 3),
+            ("socket_send_errors", 1),
+            ("interface_refused", 4),
+        ];
+        assert_eq!(drops, expected);
         let [peer] = &report.peers[..] else {
             panic!("one peer: {report:?}");
         };

@@ -17,6 +17,7 @@ pub(super) struct Snapshot {
     pub(super) mark: u32,
     pub(super) counters: Counters,
     pub(super) sockets: SocketCounters,
+    pub(super) inner: Vec<(&'static str, u64)>,
     pub(super) peers: Vec<Peer>,
 }
 
@@ -36,6 +37,7 @@ impl Snapshot {
                 mark: served.transport.mark(),
                 counters: *served.device.counters(),
                 sockets: served.transport.counters(),
+                inner: served.inner.counters(),
                 peers: peers(served),
             })
         })

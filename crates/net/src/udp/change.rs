@@ -61,6 +61,11 @@ impl UdpTransport {
     pub fn change(&mut self, change: SocketChange) -> Result<(), SocketChangeError> {
         let mark = change.mark.unwrap_or(self.mark);
         match change.port.filter(|port| *port != self.local_port) {
+            // It is opened with the others.
+            Some(port) if !self.is_open() => {
+                self.local_port = port;
+                self.set_mark(mark)
+            }
             None => self.set_mark(mark),
             Some(port) => {
                 let mut other = Self::bind_with(port, self.offloads)?;
@@ -70,6 +75,29 @@ impl UdpTransport {
                 Ok(())
             }
         }
+    }
+
+    /// Closes the sockets until [`reopen`](Self::reopen). A change meanwhile has effect from then on.
+    pub(crate) fn close(&mut self) {
+        (self.v4, self.v6) = (None, None);
+    }
+
+    /// Opens the port again, or another one if somebody has taken it meanwhile: peers that are called
+    /// learn of that.
+    pub(crate) fn reopen(&mut self) {
+        let reopened = [self.local_port, 0].into_iter().find_map(|port| {
+            let bound = Self::bind_with(port, self.offloads);
+            let failed = |error: &BindError| tracing::warn!(%error, "another port is taken");
+            bound.inspect_err(failed).ok()
+        });
+        let Some(mut other) = reopened else {
+            return;
+        };
+        if let Err(error) = other.set_mark(self.mark) {
+            tracing::warn!(%error, "packets go without a mark");
+        }
+        other.counters = self.counters;
+        *self = other;
     }
 
     /// The mark of outer packets, 0 for none.
@@ -153,6 +181,34 @@ mod tests {
         assert_eq!(error.io_error().kind(), io::ErrorKind::AddrInUse);
         assert_eq!(transport.local_port(), former);
         assert!(UdpTransport::bind(former).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_transport_that_is_closed_leaves_its_port_to_others_and_has_it_again() {
+        let mut transport = UdpTransport::bind(0).unwrap();
+        let port = transport.local_port();
+        transport.close();
+        let other = UdpTransport::bind(port).unwrap();
+        assert_eq!(transport.local_port(), port);
+        drop(other);
+        transport.reopen();
+        assert_eq!(transport.local_port(), port);
+        assert!(UdpTransport::bind(port).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_set_while_closed_is_opened_with_the_others_or_another_if_it_is_taken() {
+        let free = UdpTransport::bind(0).unwrap().local_port();
+        let taken = UdpTransport::bind(0).unwrap();
+        let mut transport = UdpTransport::bind(0).unwrap();
+        for (wanted, is_had) in [(free, true), (taken.local_port(), false)] {
+            transport.close();
+            transport.change(to_port(wanted)).unwrap();
+            assert_eq!(transport.local_port(), wanted);
+            transport.reopen();
+            assert_eq!(transport.local_port() == wanted, is_had);
+            assert!(transport.is_open());
+        }
     }
 
     #[tokio::test]

@@ -16,6 +16,9 @@ const BUFFERS: usize = 8;
 /// The bytes of a buffer: the greatest datagram, or as many as the kernel coalesces.
 const BUFFER_LEN: usize = 65_536;
 
+/// Errors of a socket that are passed over before something else has its turn.
+const ERRORS_MAX: usize = 16;
+
 /// Datagrams handed on at once.
 const CHUNK_MAX: usize = 64;
 
@@ -101,14 +104,16 @@ impl UdpTransport {
                 any_ready = true;
                 break;
             }
-            while let Poll::Ready(received) = bound.poll_receive(cx, batch) {
-                match received {
-                    Ok(()) => {
-                        any_ready = true;
-                        break;
-                    }
-                    Err(_) => counters.receive_errors += 1,
+            // An error that stays must not keep the loop from everything else.
+            for _ in 0..ERRORS_MAX {
+                let Poll::Ready(received) = bound.poll_receive(cx, batch) else {
+                    break;
+                };
+                any_ready = true;
+                if received.is_ok() {
+                    break;
                 }
+                counters.receive_errors += 1;
             }
         }
         if any_ready {

@@ -5,27 +5,30 @@ use std::io;
 use quinn_udp::{EcnCodepoint, Transmit, is_msg_size_err};
 use rustix::io::Errno;
 use wirecraft_ip_packets::Ecn;
+use wirecraft_time::Instant;
 use wirecraft_tunnel::{DatagramRun, Destination};
 
 use super::{Bound, SocketCounters, UdpTransport};
+use crate::clock::Clock;
 
 impl UdpTransport {
-    /// Sends a run of datagrams with the differentiated services code point `dscp`, waiting while the
-    /// socket's buffer is full.
+    /// Sends a run of datagrams with the differentiated services code point `dscp`, waiting for a moment
+    /// while the socket's buffer is full.
     ///
     /// What cannot be sent is counted and forgotten: to the protocols above it is a lost packet. Says
     /// whether the local address that was asked for could be sent from.
     pub(crate) async fn send(&mut self, run: &DatagramRun<'_>, dscp: u8) -> LocalAddress {
         let mut destination = run.destination;
         let mut counters = self.counters;
+        let is_open = self.is_open();
         let Some(bound) = self.bound_for(destination.to) else {
-            self.counters.send_errors += 1;
+            self.counters.send_errors += u64::from(is_open);
             return LocalAddress::Kept;
         };
         if dscp > 0 {
             destination.from = bound.send_marked(run, dscp, &mut counters).await;
         } else {
-            let segments = bound.segments_max(run.segment_len);
+            let segments = bound.segments_max(destination.to, run.segment_len);
             for part in run.bytes.chunks(segments * run.segment_len) {
                 let part = DatagramRun {
                     destination,
@@ -53,10 +56,40 @@ pub(crate) enum LocalAddress {
     Failed,
 }
 
+/// How to go on after a send that failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Remedy {
+    /// It may be that the datagrams were to be cut: each gets a chance alone.
+    Apart,
+    /// It may be the local address: one of the routing table's choice may do.
+    AnotherSource,
+    /// None: they are lost.
+    Nothing,
+}
+
+impl Remedy {
+    /// `is_cut` says that the datagrams were many as one, `has_source` that they were to leave from a
+    /// certain address.
+    ///
+    /// A path that is too narrow to be cut for is `EINVAL`, of younger kernels `EMSGSIZE`, a device that
+    /// cannot do checksums `EIO`. Source: Linux `net/ipv4/udp.c:udp_send_skb`.
+    fn of(error: &io::Error, is_cut: bool, has_source: bool) -> Self {
+        match Errno::from_io_error(error) {
+            Some(Errno::INVAL | Errno::IO | Errno::MSGSIZE) if is_cut => Self::Apart,
+            Some(Errno::MSGSIZE | Errno::AGAIN) => Self::Nothing,
+            _ if has_source && !is_msg_size_err(error) => Self::AnotherSource,
+            _ => Self::Nothing,
+        }
+    }
+}
+
 impl Bound {
-    /// How many datagrams of `segment_len` bytes the kernel takes as one.
-    fn segments_max(&self, segment_len: usize) -> usize {
-        if segment_len > self.segment_len_max {
+    /// How many datagrams of `segment_len` bytes the kernel takes as one for a destination.
+    fn segments_max(&mut self, to: std::net::SocketAddr, segment_len: usize) -> usize {
+        let is_apart = |now: Instant, bound: &mut Self| bound.apart.holds(now, to, segment_len);
+        if !self.offloads.segmentation
+            || (!self.apart.is_empty() && is_apart(Clock::new().now(), self))
+        {
             return 1;
         }
         self.state.max_gso_segments().max(1)
@@ -68,49 +101,70 @@ impl Bound {
         part: &DatagramRun<'_>,
         counters: &mut SocketCounters,
     ) -> Option<std::net::IpAddr> {
+        let is_cut = part.bytes.len() > part.segment_len;
         let mut destination = part.destination;
-        let whole = transmit(&destination, part.bytes, part.segment_len);
-        let Err(error) = self.send(&whole).await else {
+        let sent = self.send_at_once(&mut destination, part.bytes, part.segment_len);
+        let Err(error) = sent.await else {
             return destination.from;
         };
-        // It may be the local address that failed: one of the routing table's choice may do.
-        if destination.from.is_some() && !is_msg_size_err(&error) {
-            destination.from = None;
-            let whole = transmit(&destination, part.bytes, part.segment_len);
-            if self.send(&whole).await.is_ok() {
-                return None;
-            }
+        if Remedy::of(&error, is_cut, false) != Remedy::Apart {
+            counters.lost(&error, part.bytes.len().div_ceil(part.segment_len));
+            return destination.from;
         }
-        // Or it is that they were to be cut: each datagram gets another chance alone.
-        let failed_before = counters.send_errors + counters.too_long;
+        destination = part.destination;
+        let mut all_sent = true;
         for datagram in part.bytes.chunks(part.segment_len) {
-            let alone = transmit(&destination, datagram, part.segment_len);
-            match self.send(&alone).await {
-                Ok(()) => {}
-                Err(error) if is_msg_size_err(&error) => counters.too_long += 1,
-                Err(_) => counters.send_errors += 1,
+            let sent = self.send_at_once(&mut destination, datagram, part.segment_len);
+            if let Err(error) = sent.await {
+                counters.lost(&error, 1);
+                all_sent = false;
             }
         }
-        let all_sent = counters.send_errors + counters.too_long == failed_before;
-        if all_sent && part.bytes.len() > part.segment_len {
-            self.cut_no_longer(part.segment_len, &error);
+        // If the local address was kept, it was not that which failed.
+        if all_sent && destination.from == part.destination.from {
+            counters.sent_apart += 1;
+            self.cut_no_longer(destination.to, part.segment_len, &error);
         }
         destination.from
     }
 
-    /// Remembers that the kernel takes datagrams of this length alone, but not to be cut.
+    /// Makes one send of `bytes`, and another if it may have been the local address that failed, which
+    /// `destination` loses then.
+    async fn send_at_once(
+        &mut self,
+        destination: &mut Destination,
+        bytes: &[u8],
+        segment_len: usize,
+    ) -> io::Result<()> {
+        let is_cut = bytes.len() > segment_len;
+        loop {
+            let sent = self.send(&transmit(destination, bytes, segment_len)).await;
+            let Err(error) = sent else {
+                return Ok(());
+            };
+            let has_source = destination.from.is_some();
+            if Remedy::of(&error, is_cut, has_source) != Remedy::AnotherSource {
+                return Err(error);
+            }
+            destination.from = None;
+        }
+    }
+
+    /// Remembers that the kernel takes datagrams of this length to this destination alone, but not to be
+    /// cut.
     ///
     /// A path that is too narrow concerns long ones; a device that cannot do checksums, all.
-    fn cut_no_longer(&mut self, segment_len: usize, error: &io::Error) {
+    fn cut_no_longer(&mut self, to: std::net::SocketAddr, segment_len: usize, error: &io::Error) {
         let is_device = Errno::from_io_error(error) == Some(Errno::IO);
-        self.segment_len_max = if is_device { 0 } else { segment_len - 1 };
-        tracing::debug!(%error, segment_len, "datagrams of this length are no longer sent as one");
+        let segment_len_max = if is_device { 0 } else { segment_len - 1 };
+        self.apart.add(Clock::new().now(), to, segment_len_max);
+        tracing::debug!(%error, %to, segment_len, "datagrams are sent one by one for a while");
     }
 
     async fn send(&mut self, transmit: &Transmit<'_>) -> io::Result<()> {
-        let sent = self
-            .socket
-            .send(|socket| self.state.try_send(socket.into(), transmit))
+        let Self { socket, state, .. } = self;
+        let sent = socket
+            .send(|socket| state.try_send(socket.into(), transmit))
             .await;
         if let Err(error) = &sent
             && matches!(Errno::from_io_error(error), Some(Errno::INVAL | Errno::IO))
@@ -137,14 +191,15 @@ impl Bound {
                 let attempt = |socket: &super::socket::Raw| {
                     send_marked(socket.as_fd(), &destination, datagram, dscp)
                 };
-                match self.socket.send(attempt).await {
-                    Ok(()) => break,
-                    Err(_) if destination.from.is_some() => destination.from = None,
-                    Err(_) => {
-                        counters.send_errors += 1;
-                        break;
-                    }
+                let Err(error) = self.socket.send(attempt).await else {
+                    break;
+                };
+                let has_source = destination.from.is_some();
+                if Remedy::of(&error, false, has_source) != Remedy::AnotherSource {
+                    counters.lost(&error, 1);
+                    break;
                 }
+                destination.from = None;
             }
         }
         destination.from
@@ -159,6 +214,20 @@ impl Bound {
         counters: &mut SocketCounters,
     ) -> Option<std::net::IpAddr> {
         self.send_part(run, counters).await
+    }
+}
+
+impl SocketCounters {
+    /// Counts datagrams that could not be sent.
+    fn lost(&mut self, error: &io::Error, datagrams: usize) {
+        let counter = if is_msg_size_err(error) {
+            &mut self.too_long
+        } else if error.kind() == io::ErrorKind::WouldBlock {
+            &mut self.no_room
+        } else {
+            &mut self.send_errors
+        };
+        *counter += datagrams as u64;
     }
 }
 
@@ -204,6 +273,25 @@ mod tests {
         dscp: u8,
     ) -> LocalAddress {
         let receiver = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+        send_to(transport, &receiver, local, bytes, segment_len, dscp).await
+    }
+
+    /// Somewhere else.
+    const OTHER: SocketAddr = SocketAddr::new(NOT_OURS, 9);
+
+    fn segments_max(transport: &mut UdpTransport, to: SocketAddr, segment_len: usize) -> usize {
+        let v4 = transport.v4.as_mut().expect("IPv4");
+        v4.segments_max(to, segment_len)
+    }
+
+    async fn send_to(
+        transport: &mut UdpTransport,
+        receiver: &UdpSocket,
+        local: Option<IpAddr>,
+        bytes: &[u8],
+        segment_len: usize,
+        dscp: u8,
+    ) -> LocalAddress {
         let run = DatagramRun {
             destination: Destination {
                 to: receiver.local_addr().expect("it is bound"),
@@ -215,7 +303,11 @@ mod tests {
             segment_len,
         };
         let outcome = transport.send(&run, dscp).await;
-        assert_eq!(transport.counters(), SocketCounters::default());
+        let lost = SocketCounters {
+            sent_apart: 0,
+            ..transport.counters()
+        };
+        assert_eq!(lost, SocketCounters::default());
         for expected in bytes.chunks(segment_len) {
             let mut buffer = vec![0; segment_len + 1];
             let receive = receiver.recv_from(&mut buffer);
@@ -259,23 +351,49 @@ mod tests {
     #[tokio::test]
     async fn a_local_address_that_is_gone_leaves_segmentation_on() {
         let mut transport = UdpTransport::bind(0).expect("a free port");
-        let at_first = transport.v4.as_ref().expect("IPv4").segments_max(5);
+        let at_first = segments_max(&mut transport, OTHER, 5);
         send_by(&mut transport, Some(NOT_OURS), b"some datagrams", 5, 0).await;
-        let v4 = transport.v4.as_ref().expect("IPv4");
-        assert_eq!(v4.segments_max(5), at_first);
+        assert!(transport.v4.as_ref().expect("IPv4").apart.is_empty());
+        assert_eq!(segments_max(&mut transport, OTHER, 5), at_first);
     }
 
     #[tokio::test]
-    async fn datagrams_too_long_to_be_cut_leave_segmentation_on_for_shorter_ones() {
+    async fn datagrams_too_long_to_be_cut_leave_segmentation_on_for_shorter_ones_and_for_others() {
         let mut transport = UdpTransport::bind(0).expect("a free port");
-        let at_first = transport.v4.as_ref().expect("IPv4").segments_max(1000);
+        let at_first = segments_max(&mut transport, OTHER, 1000);
         let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(80_000).collect();
-        send_by(&mut transport, None, &bytes, 2000, 0).await;
-        let v4 = transport.v4.as_ref().expect("IPv4");
-        assert_eq!(
-            (v4.segments_max(1000), v4.segments_max(2000)),
-            (at_first, 1)
-        );
+        let receiver = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+        let to = receiver.local_addr().expect("it is bound");
+        send_to(&mut transport, &receiver, None, &bytes, 2000, 0).await;
+        assert_eq!(transport.counters().sent_apart, 1);
+        assert_eq!(segments_max(&mut transport, to, 1000), at_first);
+        assert_eq!(segments_max(&mut transport, to, 2000), 1);
+        assert_eq!(segments_max(&mut transport, OTHER, 2000), at_first);
+    }
+
+    /// The local address is there: what the kernel did not cut leaves from it all the same.
+    #[tokio::test]
+    async fn a_local_address_is_kept_where_datagrams_are_not_cut() {
+        let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(80_000).collect();
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let sent = send_from(Some(loopback), &bytes, 2000).await;
+        assert_eq!(sent, LocalAddress::Kept);
+    }
+
+    #[test]
+    fn what_has_nothing_to_do_with_cutting_leaves_segmentation_on() {
+        for errno in [Errno::INVAL, Errno::IO, Errno::MSGSIZE] {
+            for has_source in [false, true] {
+                let remedy = Remedy::of(&errno.into(), true, has_source);
+                assert_eq!(remedy, Remedy::Apart, "{errno}");
+            }
+        }
+        for errno in [Errno::NOBUFS, Errno::PERM, Errno::NETUNREACH, Errno::AGAIN] {
+            let remedy = Remedy::of(&errno.into(), true, false);
+            assert_eq!(remedy, Remedy::Nothing, "{errno}");
+        }
+        let of_source = Remedy::of(&Errno::INVAL.into(), false, true);
+        assert_eq!(of_source, Remedy::AnotherSource);
     }
 
     #[tokio::test]
