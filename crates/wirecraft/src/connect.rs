@@ -233,7 +233,7 @@ pub(crate) async fn configure(
                     peer: id,
                     host,
                     port,
-                    is_found: address.is_some(),
+                    found: address,
                 });
                 address
             }

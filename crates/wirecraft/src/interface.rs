@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use wirecraft_net::uapi::{Server, ServerEnd, Socket, SocketError};
 use wirecraft_net::{
-    Clock, Driver, DriverConfig, DriverGone, DriverHandle, Tun, TunConfig, TunError, TunOffloads,
-    TunParcel, TunState, UdpOffloads, UdpTransport, metrics,
+    Clock, Driver, DriverConfig, DriverGone, DriverHandle, SocketChange, SocketChangeError, Tun,
+    TunConfig, TunError, TunOffloads, TunParcel, TunState, UdpOffloads, UdpTransport, metrics,
 };
 use wirecraft_tunnel::AeadPath;
 
@@ -27,6 +27,8 @@ pub struct InterfaceOptions {
     pub mtu: Option<u16>,
     /// The UDP port; 0 is any that is free.
     pub listen_port: u16,
+    /// The mark of outer packets for the host's policy routing; 0 is none.
+    pub mark: u32,
     /// Where the socket is by which `wg` configures and shows the tunnel; none is made without one.
     pub socket_directory: Option<PathBuf>,
     /// What may be left to the kernel.
@@ -43,17 +45,19 @@ impl InterfaceOptions {
             name: name.into(),
             mtu: None,
             listen_port: 0,
+            mark: 0,
             socket_directory: Some(Socket::SYSTEM_DIRECTORY.into()),
             offloads: Offloads::default(),
             aead_path: AeadPath::detect(),
         }
     }
 
-    /// Takes over what a configuration says of the port and, if none was set here, of the MTU.
+    /// Takes over what a configuration says of the port, of the mark and, if none was set here, of the MTU.
     #[must_use]
     pub fn with_config(mut self, config: &Config) -> Self {
         self.mtu = self.mtu.or(config.interface.mtu);
         self.listen_port = config.interface.listen_port.unwrap_or(self.listen_port);
+        self.mark = config.interface.fwmark.map_or(self.mark, u32::from);
         self
     }
 }
@@ -93,9 +97,20 @@ pub enum InterfaceError {
     /// The socket for its configuration could not be made.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// Outer packets could not be marked.
+    #[error(transparent)]
+    Mark(#[from] SocketChangeError),
     /// The tunnel did not come up.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+}
+
+impl InterfaceError {
+    /// Whether a program has the socket: perhaps one that is about to end, as its interface was deleted.
+    #[must_use]
+    pub const fn is_socket_in_use(&self) -> bool {
+        matches!(self, Self::Socket(SocketError::InUse { .. }))
+    }
 }
 
 /// Why an interface is to go.
@@ -106,6 +121,8 @@ pub enum InterfaceEnd {
     Deleted,
     /// Somebody removed the socket for its configuration, which says that it is not wanted any more.
     SocketRemoved,
+    /// What serves it has ended by itself, which is a bug.
+    Failed,
 }
 
 /// A network interface whose packets go through a tunnel; it is removed when this is dropped.
@@ -115,7 +132,8 @@ pub struct Interface {
     name: String,
     driver: DriverHandle,
     state: watch::Receiver<TunState>,
-    socket_removed: watch::Receiver<bool>,
+    /// `None` without a socket.
+    socket_removed: Option<watch::Receiver<bool>>,
     /// The driver and what runs beside it; aborted when dropped.
     tasks: JoinSet<()>,
 }
@@ -136,8 +154,8 @@ impl Interface {
     }
 
     /// Serves an interface that another process opened, as [`confine`](crate::confine) does; it has a name,
-    /// an MTU and offloads of its own. Its socket is where those of tunnels without root are, if it can be
-    /// had.
+    /// an MTU and offloads of its own; its packets are not marked. Its socket is where those of tunnels
+    /// without root are, if it can be had.
     ///
     /// # Errors
     /// [`InterfaceError`].
@@ -149,7 +167,8 @@ impl Interface {
         options: InterfaceOptions,
         parcel: TunParcel,
     ) -> Result<Self, InterfaceError> {
-        let options = options.with_config(&config);
+        let mut options = options.with_config(&config);
+        options.mark = 0;
         let mut interface = Self::serve(Tun::adopt(parcel)?, None, &options)?;
         crate::control::offer(&interface.name, &interface.driver, &mut interface.tasks);
         interface.configure(config).await?;
@@ -185,8 +204,12 @@ impl Interface {
             segmentation: gso,
             coalescing: gro,
         };
-        let transport = UdpTransport::bind_with(options.listen_port, udp_offloads)
+        let mut transport = UdpTransport::bind_with(options.listen_port, udp_offloads)
             .map_err(ConnectError::Bind)?;
+        transport.change(SocketChange {
+            port: None,
+            mark: Some(options.mark),
+        })?;
         let driver_config = DriverConfig {
             mtu,
             aead_path: options.aead_path,
@@ -252,15 +275,29 @@ impl Interface {
         self.driver.local_port().await
     }
 
-    /// Waits until somebody deletes the interface, or the socket for its configuration.
+    /// Waits until somebody deletes the interface, or the socket for its configuration, or until what
+    /// serves them fails.
     ///
     /// # Cancel safety
     /// May be dropped and called again.
     pub async fn ended(&mut self) -> InterfaceEnd {
+        let socket_removed = async {
+            match &mut self.socket_removed {
+                Some(removed) => removed.wait_for(|removed| *removed).await.map(drop),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            // A driver that has ended has given the interface up, too.
-            _ = self.state.wait_for(|state| *state == TunState::Gone) => InterfaceEnd::Deleted,
-            Ok(_) = self.socket_removed.wait_for(|removed| *removed) => InterfaceEnd::SocketRemoved,
+            // Of both ends the one that was asked for is told.
+            biased;
+            gone = self.state.wait_for(|state| *state == TunState::Gone) => match gone {
+                Ok(_) => InterfaceEnd::Deleted,
+                Err(_) => InterfaceEnd::Failed,
+            },
+            removed = socket_removed => match removed {
+                Ok(()) => InterfaceEnd::SocketRemoved,
+                Err(_) => InterfaceEnd::Failed,
+            },
         }
     }
 
@@ -272,19 +309,76 @@ impl Interface {
     }
 }
 
-/// Serves the socket, if there is one; says when somebody has removed it.
+/// Serves the socket, if there is one; says when somebody has removed it, or by silence that it failed.
 fn serve_socket(
     socket: Option<Socket>,
     driver: &DriverHandle,
     tasks: &mut JoinSet<()>,
-) -> watch::Receiver<bool> {
+) -> Option<watch::Receiver<bool>> {
     let (removed, was_removed) = watch::channel(false);
-    if let Some(socket) = socket {
-        let server = Server::new(socket, driver.clone());
-        tasks.spawn(async move {
-            let end = server.run().await;
-            removed.send_replace(end == ServerEnd::SocketRemoved);
-        });
+    let server = Server::new(socket?, driver.clone());
+    tasks.spawn(async move {
+        let end = server.run().await;
+        removed.send_replace(end == ServerEnd::SocketRemoved);
+    });
+    Some(was_removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll};
+
+    use wirecraft_net::{Inner, Packets};
+    use wirecraft_tunnel::{Arena, SendError};
+
+    use super::*;
+
+    /// An inner side that breaks down when it is asked for packets.
+    struct Broken(watch::Sender<TunState>);
+
+    impl Inner for Broken {
+        fn deliver(&mut self, _: wirecraft_time::Instant, _: Packets<'_, '_>) {}
+
+        fn poll_packets(
+            &mut self,
+            _: &mut Context<'_>,
+            _: wirecraft_time::Instant,
+            _: &mut Arena,
+        ) -> Poll<()> {
+            panic!("a bug in state {:?}", self.0.borrow());
+        }
+
+        fn poll_timeout(&self) -> Option<wirecraft_time::Instant> {
+            None
+        }
+
+        fn undeliverable(&mut self, _: wirecraft_time::Instant, _: &[u8], _: SendError) {}
     }
-    was_removed
+
+    fn broken(socket: Option<Socket>) -> Interface {
+        let inner = Broken(watch::Sender::new(TunState::Open {
+            mtu: 1420,
+            is_up: true,
+        }));
+        let state = inner.0.subscribe();
+        let transport = UdpTransport::bind(0).unwrap();
+        let (driver, handle) = Driver::new(DriverConfig::default(), Clock::new(), transport, inner);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(driver.run());
+        Interface {
+            name: "wg0".to_owned(),
+            socket_removed: serve_socket(socket, &handle, &mut tasks),
+            driver: handle,
+            state,
+            tasks,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_driver_that_breaks_down_is_a_failure_and_no_deletion() {
+        assert_eq!(broken(None).ended().await, InterfaceEnd::Failed);
+        let directory = tempfile::tempdir().unwrap();
+        let socket = Socket::bind(directory.path(), "wg0").unwrap();
+        assert_eq!(broken(Some(socket)).ended().await, InterfaceEnd::Failed);
+    }
 }

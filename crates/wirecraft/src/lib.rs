@@ -69,7 +69,7 @@ pub use tunnel_network::TunnelNetwork;
 pub use udp::UdpSocket;
 pub use wirecraft_ip_packets as ip_packets;
 pub use wirecraft_net::{
-    BindError, Clock, DriverGone as TunnelClosed, SocketCounters, SystemEntropy,
+    BindError, Clock, DriverGone as TunnelClosed, SocketChangeError, SocketCounters, SystemEntropy,
 };
 #[cfg(target_os = "linux")]
 pub use wirecraft_net::{TunParcel, confine, daemon, notify, sandbox};

@@ -9,6 +9,8 @@ fn main() -> std::process::ExitCode {
 
     let mut wirecraft = std::process::Command::new(wirecraft());
     wirecraft.arg("tun").args(std::env::args_os().skip(1));
+    // Who calls by this name configures by `wg`.
+    wirecraft.env_remove("WIRECRAFT_CONFIG");
     let error = wirecraft.exec();
     // Without a standard error there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "wirecraft-tun: wirecraft: {error}");

@@ -1,7 +1,8 @@
 //! System calls that are left: seccomp.
 //!
-//! A call that is not on the lists fails with `EPERM` and ends nothing: a newer C library may try calls of
-//! which nobody knew, and falls back to others.
+//! A call that is not on the lists fails with `ENOSYS`, as if the kernel were too old for it, and ends
+//! nothing: a newer C library tries calls of which nobody knew, and falls back to others only on that.
+//! Those that programs know how to be refused fail with `EPERM`.
 
 use std::collections::BTreeMap;
 
@@ -23,9 +24,7 @@ const ALWAYS: &[libc::c_long] = &[
     libc::SYS_chdir,
     libc::SYS_clock_gettime,
     libc::SYS_clock_nanosleep,
-    libc::SYS_clone3,
     libc::SYS_close,
-    libc::SYS_connect,
     libc::SYS_dup,
     libc::SYS_dup3,
     libc::SYS_epoll_ctl,
@@ -100,8 +99,24 @@ const OLDER: &[libc::c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER: &[libc::c_long] = &[];
 
+/// Calls that are known and refused: `EPERM` says so.
+const REFUSED: &[libc::c_long] = &[
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_kill,
+    libc::SYS_ptrace,
+];
+
+/// What is refused besides where no names are looked up.
+#[cfg(target_arch = "x86_64")]
+const REFUSED_WITHOUT_NAMES: &[libc::c_long] =
+    &[libc::SYS_connect, libc::SYS_open, libc::SYS_openat];
+#[cfg(not(target_arch = "x86_64"))]
+const REFUSED_WITHOUT_NAMES: &[libc::c_long] = &[libc::SYS_connect, libc::SYS_openat];
+
 /// What the system's resolver and its modules take besides; Landlock says which files.
 const RESOLVER: &[libc::c_long] = &[
+    libc::SYS_connect,
     libc::SYS_eventfd2,
     libc::SYS_faccessat,
     libc::SYS_faccessat2,
@@ -110,7 +125,6 @@ const RESOLVER: &[libc::c_long] = &[
     libc::SYS_gettimeofday,
     libc::SYS_mmap,
     libc::SYS_mprotect,
-    libc::SYS_openat,
     libc::SYS_pipe2,
     libc::SYS_pread64,
     libc::SYS_readlinkat,
@@ -118,29 +132,38 @@ const RESOLVER: &[libc::c_long] = &[
     libc::SYS_statfs,
 ];
 #[cfg(target_arch = "x86_64")]
-const OLDER_OF_RESOLVER: &[libc::c_long] = &[libc::SYS_access, libc::SYS_open, libc::SYS_readlink];
+const OLDER_OF_RESOLVER: &[libc::c_long] = &[libc::SYS_access, libc::SYS_readlink];
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER_OF_RESOLVER: &[libc::c_long] = &[];
 
-/// Families of sockets: the resolver asks the kernel for its addresses by netlink.
-const FAMILIES: &[libc::c_int] = &[
-    libc::AF_INET,
-    libc::AF_INET6,
-    libc::AF_NETLINK,
-    libc::AF_UNIX,
-];
+/// Families of sockets. By those of unix whoever serves there takes root at its word, and by netlink
+/// the network is changed; the resolver does without both: it asks by DNS then, and takes every address
+/// for one that can be reached.
+const FAMILIES: &[libc::c_int] = &[libc::AF_INET, libc::AF_INET6];
 
-/// Requests to an interface and to descriptors; none that types into a terminal.
-const IOCTLS: &[u64] = &[
-    libc::FIOCLEX,
-    libc::FIONBIO,
-    libc::FIONREAD,
-    libc::SIOCGIFFLAGS,
-    libc::SIOCGIFINDEX,
-    libc::SIOCGIFMTU,
-    libc::SIOCGIFNAME,
-    libc::TCGETS,
-    libc::TUNGETIFF,
+/// The bits of the type of a socket that are no flags (Linux `net.h`: `SOCK_TYPE_MASK`).
+const SOCKET_TYPE_MASK: u64 = 0xf;
+
+/// Flags of a file that is opened to be made or changed.
+const WRITING: libc::c_int = libc::O_WRONLY
+    | libc::O_RDWR
+    | libc::O_CREAT
+    | libc::O_TRUNC
+    | libc::O_APPEND
+    | (libc::O_TMPFILE & !libc::O_DIRECTORY);
+
+/// Requests to an interface and to descriptors; none that types into a terminal. Which type they have
+/// depends on the C library.
+const IOCTLS: &[i64] = &[
+    libc::FIOCLEX as i64,
+    libc::FIONBIO as i64,
+    libc::FIONREAD as i64,
+    libc::SIOCGIFFLAGS as i64,
+    libc::SIOCGIFINDEX as i64,
+    libc::SIOCGIFMTU as i64,
+    libc::SIOCGIFNAME as i64,
+    libc::TCGETS as i64,
+    libc::TUNGETIFF as i64,
 ];
 
 /// Names of threads and of their memory.
@@ -160,31 +183,40 @@ pub(super) fn confine(sandbox: &Sandbox) -> Result<(), seccompiler::Error> {
         let architecture = std::env::consts::ARCH.try_into()?;
         SeccompFilter::new(rules, otherwise, action, architecture)?.try_into()
     };
-    let allowed = filter(
-        allowed(sandbox)?,
-        SeccompAction::Errno(libc::EPERM.unsigned_abs()),
-        SeccompAction::Allow,
-    )?;
-    // Its flags lie in memory, where no filter sees them: without it the C library takes its elder.
-    let unseen = filter(
-        BTreeMap::from([(libc::SYS_clone3, Vec::new())]),
-        SeccompAction::Allow,
-        SeccompAction::Errno(libc::ENOSYS.unsigned_abs()),
-    )?;
-    apply_filter(&unseen)?;
+    let errno = |errno: libc::c_int| SeccompAction::Errno(errno.unsigned_abs());
+    // Of two filters the stricter one decides: what this one refuses the other lets pass.
+    let refused = filter(refused(sandbox), SeccompAction::Allow, errno(libc::EPERM))?;
+    let mut rules = allowed(sandbox)?;
+    rules.append(&mut self::refused(sandbox));
+    let allowed = filter(rules, errno(libc::ENOSYS), SeccompAction::Allow)?;
+    apply_filter(&refused)?;
     apply_filter(&allowed)
+}
+
+fn refused(sandbox: &Sandbox) -> Rules {
+    let without_names = if sandbox.looks_names_up {
+        &[]
+    } else {
+        REFUSED_WITHOUT_NAMES
+    };
+    any_arguments([REFUSED, without_names])
 }
 
 fn allowed(sandbox: &Sandbox) -> Result<Rules, BackendError> {
     let mut rules = any_arguments([ALWAYS, OLDER]);
-    rules.insert(libc::SYS_socket, one_of(0, FAMILIES.iter().map(wide))?);
-    rules.insert(libc::SYS_ioctl, one_of(1, IOCTLS.iter().copied())?);
+    rules.insert(libc::SYS_socket, sockets(sandbox)?);
+    rules.insert(libc::SYS_ioctl, one_of(1, IOCTLS.iter().map(request))?);
     rules.insert(libc::SYS_prctl, one_of(0, PRCTLS.iter().map(wide))?);
+    // That of younger C libraries has its flags in memory, where no filter sees them: without it they
+    // take this one.
     rules.insert(libc::SYS_clone, without(0, wide(&NAMESPACES))?);
     // Limits are read, not set.
     rules.insert(libc::SYS_prlimit64, without(2, u64::MAX)?);
     if sandbox.looks_names_up {
         rules.append(&mut any_arguments([RESOLVER, OLDER_OF_RESOLVER]));
+        rules.insert(libc::SYS_openat, without(2, wide(&WRITING))?);
+        #[cfg(target_arch = "x86_64")]
+        rules.insert(libc::SYS_open, without(1, wide(&WRITING))?);
     } else {
         // Modules of the resolver are the only code that is ever loaded.
         for call in [libc::SYS_mmap, libc::SYS_mprotect] {
@@ -192,6 +224,22 @@ fn allowed(sandbox: &Sandbox) -> Result<Rules, BackendError> {
         }
     }
     Ok(rules)
+}
+
+/// Sockets of datagrams; who looks names up may ask over TCP as well.
+fn sockets(sandbox: &Sandbox) -> Result<Vec<SeccompRule>, BackendError> {
+    let of_family = |family: &libc::c_int| {
+        let is_family = SeccompCondition::new(0, Length::Dword, Is::Eq, wide(family))?;
+        let mask = Is::MaskedEq(SOCKET_TYPE_MASK);
+        let datagrams = wide(&libc::SOCK_DGRAM);
+        let of_datagrams = SeccompCondition::new(1, Length::Dword, mask, datagrams)?;
+        SeccompRule::new(if sandbox.looks_names_up {
+            vec![is_family]
+        } else {
+            vec![is_family, of_datagrams]
+        })
+    };
+    FAMILIES.iter().map(of_family).collect()
 }
 
 fn any_arguments(lists: [&[libc::c_long]; 2]) -> Rules {
@@ -215,6 +263,11 @@ fn one_of(
 fn without(argument: u8, bits: u64) -> Result<Vec<SeccompRule>, BackendError> {
     let condition = SeccompCondition::new(argument, Length::Qword, Is::MaskedEq(bits), 0)?;
     Ok(vec![SeccompRule::new(vec![condition])?])
+}
+
+/// The number of a request; the kernel takes 32 bits of it.
+fn request(number: &i64) -> u64 {
+    number.cast_unsigned() & u64::from(u32::MAX)
 }
 
 fn wide(value: &libc::c_int) -> u64 {

@@ -1,5 +1,7 @@
 //! Files and sockets that are left: Landlock.
 
+use std::path::{Path, PathBuf};
+
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, NetPort, Ruleset, RulesetAttr as _,
     RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope, path_beneath_rules,
@@ -32,16 +34,19 @@ const RESOLVER: &[&str] = &[
     "/var/run/nscd",
 ];
 
+/// Files of the resolver that are often links to where a program keeps them.
+const OFTEN_ELSEWHERE: &[&str] = &["/etc/nsswitch.conf", "/etc/resolv.conf"];
+
 pub(super) fn confine(sandbox: &Sandbox) -> Layer {
     match restrict(sandbox) {
         Ok(RulesetStatus::FullyEnforced) => Layer::Full,
         Ok(RulesetStatus::PartiallyEnforced) => Layer::Partial,
         Ok(RulesetStatus::NotEnforced) => {
-            tracing::info!("sandbox without Landlock: the kernel has none");
+            tracing::warn!("sandbox without Landlock: the kernel has none");
             Layer::Absent
         }
         Err(error) => {
-            tracing::info!(%error, "sandbox without Landlock");
+            tracing::warn!(%error, "sandbox without Landlock");
             Layer::Absent
         }
     }
@@ -61,7 +66,20 @@ fn restrict(sandbox: &Sandbox) -> Result<RulesetStatus, RulesetError> {
         let read = AccessFs::ReadFile | AccessFs::ReadDir;
         rules = rules
             .add_rules(path_beneath_rules(RESOLVER, read))?
+            .add_rules(path_beneath_rules(real_directories(), read))?
             .add_rule(NetPort::new(DNS_PORT, AccessNet::ConnectTcp))?;
     }
     Ok(rules.restrict_self()?.ruleset)
+}
+
+/// The directories that files of the resolver really are in.
+fn real_directories() -> Vec<PathBuf> {
+    let files = OFTEN_ELSEWHERE
+        .iter()
+        .filter_map(|path| std::fs::canonicalize(path).ok());
+    files
+        .filter_map(|file| file.parent().map(Path::to_owned))
+        // Of the whole tree nobody speaks.
+        .filter(|directory| directory.parent().is_some())
+        .collect()
 }

@@ -1,17 +1,28 @@
 //! Rights that a process gives up once its sockets and its interface are open.
 //!
 //! Whoever takes the process over by a packet, or by a request on its socket, finds it unable to start
-//! programs, to open files, to debug other processes or to become more than it is. In order:
+//! programs, to change files, to speak to other programs of the machine, to debug processes or to become
+//! more than it is. In order:
 //!
-//! 1. Capabilities: all go but `CAP_NET_ADMIN`, for marks and large buffers, and `CAP_NET_BIND_SERVICE`,
-//!    as `wg set` may ask for a port below 1024. The bounding set goes likewise.
-//! 2. `no_new_privs`, and neither core dumps nor debuggers of the same user.
-//! 3. Landlock: the only thing left to do with files is to remove one in the directory of the socket; no
-//!    TCP, no signals to others. Who looks names up may read what the system's resolver needs.
-//! 4. seccomp: system calls that are not needed fail with `EPERM`.
-//!
-//! The user stays who it is: another one could not remove the socket, which root alone may have.
+//! 1. The user: root becomes a user that has no files and no other processes. A program that serves root
+//!    on a socket, such as a bus, does nothing for it.
+//! 2. Capabilities: all go but `CAP_NET_ADMIN`, for marks and large buffers, `CAP_NET_BIND_SERVICE`,
+//!    as `wg set` may ask for a port below 1024, and `CAP_DAC_OVERRIDE`, to remove the socket from the
+//!    directory of root: Landlock leaves it nothing else there. The bounding set goes likewise.
+//! 3. `no_new_privs`, and neither core dumps nor debuggers of the same user.
+//! 4. Landlock: the only thing left to do with files is to remove one in the directory of the socket; no
+//!    TCP, no signals to others. Who looks names up may read what the system's resolver needs, `/etc`
+//!    with all that is in it: files of the resolver are often replaced, so that a rule must name the
+//!    directory.
+//! 5. seccomp: system calls that are not needed fail. No sockets are left but those of IP, no files but
+//!    those that a resolver reads.
 
+/// seccomp's filters are programs for a certain machine.
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "riscv64"
+))]
 mod calls;
 mod files;
 mod rights;
@@ -19,7 +30,9 @@ mod rights;
 use std::fmt;
 use std::path::PathBuf;
 
+use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::thread::CapabilitySet;
 
 /// What a process needs after it has opened all it works with.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -44,6 +57,8 @@ pub enum Layer {
 /// What of a sandbox is in force.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Confinement {
+    /// A user who is not root.
+    pub user: Layer,
     /// Capabilities, `no_new_privs`, not dumpable.
     pub rights: Layer,
     /// Landlock.
@@ -76,20 +91,47 @@ impl Sandbox {
         if threads > 1 {
             return Err(SandboxError::Threads { threads });
         }
-        let dumpable = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-        let mut confinement = self.confine_thread();
-        if Layer::of("not dumpable", dumpable) == Layer::Absent {
-            confinement.rights = Layer::Partial;
-        }
-        Ok(confinement)
+        Ok(self.confine_thread(|| set_dumpable_behavior(DumpableBehavior::NotDumpable)))
     }
 
-    fn confine_thread(&self) -> Confinement {
-        Confinement {
-            rights: Layer::of("capabilities", rights::give_up()),
-            files: files::confine(self),
-            calls: Layer::of("seccomp", calls::confine(self)),
+    /// `hide` has effect on the whole process; a change of the user undoes it.
+    fn confine_thread(&self, hide: impl FnOnce() -> Result<(), Errno>) -> Confinement {
+        let beside = if self.socket_directory.is_some() {
+            CapabilitySet::DAC_OVERRIDE
+        } else {
+            CapabilitySet::empty()
+        };
+        let bounded = rights::bound(beside);
+        let user = Layer::of("a user of its own", rights::leave_root());
+        let given_up = rights::give_up(beside);
+        let mut rights = Layer::of("capabilities", bounded.and(given_up));
+        if Layer::of("not dumpable", hide()) == Layer::Absent {
+            rights = Layer::Partial;
         }
+        Confinement {
+            user,
+            rights,
+            files: files::confine(self),
+            calls: self.confine_calls(),
+        }
+    }
+
+    #[cfg(any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "riscv64"
+    ))]
+    fn confine_calls(&self) -> Layer {
+        Layer::of("seccomp", calls::confine(self))
+    }
+
+    #[cfg(not(any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "riscv64"
+    )))]
+    fn confine_calls(&self) -> Layer {
+        Layer::of("seccomp", Err(Errno::NOSYS))
     }
 }
 
@@ -98,7 +140,7 @@ impl Layer {
         match outcome {
             Ok(()) => Self::Full,
             Err(error) => {
-                tracing::info!(%error, "sandbox without {name}");
+                tracing::warn!(%error, "sandbox without {name}");
                 Self::Absent
             }
         }
@@ -119,6 +161,7 @@ impl fmt::Display for Layer {
 mod tests {
     use std::fs;
     use std::net::{TcpStream, UdpSocket};
+    use std::os::unix::net::{UnixListener, UnixStream};
     use std::path::Path;
     use std::process::Command;
     use std::thread;
@@ -130,7 +173,7 @@ mod tests {
         sandbox: Sandbox,
         attempt: impl FnOnce(Confinement) -> T + Send + 'static,
     ) -> T {
-        thread::spawn(move || attempt(sandbox.confine_thread()))
+        thread::spawn(move || attempt(sandbox.confine_thread(|| Ok(()))))
             .join()
             .unwrap()
     }
@@ -183,10 +226,94 @@ mod tests {
     #[test]
     fn rights_that_were_given_up_are_not_had_again() {
         let outcome = thread::spawn(|| {
-            rights::give_up()?;
+            let nothing = CapabilitySet::empty();
+            rights::bound(nothing)?;
+            rights::give_up(nothing)?;
             rights::can_more_than_needed()
         });
         assert_eq!(outcome.join().unwrap(), Ok(false));
+    }
+
+    #[test]
+    fn a_confined_thread_is_not_root_and_has_no_groups() {
+        let was_root = rustix::process::geteuid().is_root();
+        let (user, outcome) = confined(Sandbox::default(), |confinement| {
+            (rustix::process::geteuid(), confinement.user)
+        });
+        assert!(!user.is_root() || outcome == Layer::Absent);
+        assert!(was_root || outcome == Layer::Full);
+    }
+
+    #[test]
+    fn a_confined_thread_speaks_to_no_program_of_the_machine() {
+        for looks_names_up in [false, true] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("bus");
+            let _listener = UnixListener::bind(&path).unwrap();
+            let sandbox = Sandbox {
+                looks_names_up,
+                ..of_directory(directory.path())
+            };
+            let (connected, calls) = confined(sandbox, move |confinement| {
+                (UnixStream::connect(path).is_ok(), confinement.calls)
+            });
+            assert_eq!(connected, calls == Layer::Absent);
+        }
+    }
+
+    #[test]
+    fn a_confined_thread_changes_no_routes() {
+        for looks_names_up in [false, true] {
+            let sandbox = Sandbox {
+                looks_names_up,
+                ..Sandbox::default()
+            };
+            let (opened, calls) = confined(sandbox, |confinement| {
+                let family = rustix::net::AddressFamily::NETLINK;
+                let kind = rustix::net::SocketType::RAW;
+                let opened = rustix::net::socket(family, kind, None).is_ok();
+                (opened, confinement.calls)
+            });
+            assert_eq!(opened, calls == Layer::Absent);
+        }
+    }
+
+    /// Without Landlock, which some kernels do not have: seccomp has to see to it alone.
+    #[test]
+    fn who_looks_names_up_changes_no_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, "as it was").unwrap();
+        let outcome = thread::spawn(move || {
+            let sandbox = Sandbox {
+                looks_names_up: true,
+                ..Sandbox::default()
+            };
+            let calls = sandbox.confine_calls();
+            let read = fs::read(&path).is_ok();
+            let other = path.with_extension("other");
+            let changed = [
+                fs::write(&path, "").is_ok(),
+                fs::write(other, "").is_ok(),
+                fs::OpenOptions::new().append(true).open(path).is_ok(),
+            ];
+            (calls, read, changed)
+        });
+        let (calls, read, changed) = outcome.join().unwrap();
+        assert!(read);
+        assert_eq!(changed, [calls == Layer::Absent; 3]);
+    }
+
+    #[test]
+    fn a_call_that_nobody_knows_is_one_that_the_kernel_does_not_have() {
+        let (outcome, calls) = confined(Sandbox::default(), |confinement| {
+            let none = rustix::fs::ResolveFlags::empty();
+            let flags = rustix::fs::OFlags::RDONLY;
+            let mode = rustix::fs::Mode::empty();
+            let opened = rustix::fs::openat2(rustix::fs::CWD, "/", flags, mode, none);
+            (opened.map(drop), confinement.calls)
+        });
+        assert!(outcome == Err(Errno::NOSYS) || calls == Layer::Absent);
     }
 
     #[test]

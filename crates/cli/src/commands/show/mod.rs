@@ -89,7 +89,11 @@ impl Show {
             }
         }
         if tunnels.is_empty() && !self.watch && !verbosity.is_quiet() {
-            output::remark("no tunnel is running");
+            output::remark(if Found::may_hide() {
+                "no tunnel of yours is running; those of root only root is shown"
+            } else {
+                "no tunnel is running"
+            });
         }
         if self.form.json {
             return tunnels.iter().try_for_each(json::print);
@@ -112,7 +116,13 @@ impl Show {
         if let Some(name) = &self.interface {
             found.retain(|found| found.name == *name);
             if found.is_empty() {
-                return Err(Failure::network(anyhow!("no tunnel {name} is running")));
+                return Err(Failure::network(if Found::may_hide() {
+                    anyhow!(
+                        "no tunnel {name} of yours is running; those of root only root is shown"
+                    )
+                } else {
+                    anyhow!("no tunnel {name} is running")
+                }));
             }
         }
         Ok(found)

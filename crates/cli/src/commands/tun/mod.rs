@@ -6,13 +6,17 @@ mod signals;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio::time::sleep;
+use wirecraft::config::Notice;
 use wirecraft::daemon::{self, Background, Logs, Started};
+use wirecraft::notify::ServiceManager;
 use wirecraft::sandbox::{Confinement, Sandbox};
-use wirecraft::{Config, Interface, InterfaceEnd, InterfaceOptions, notify};
+use wirecraft::{Config, Interface, InterfaceEnd, InterfaceError, InterfaceOptions};
 
 use super::block_on_one_thread;
 use crate::aead::connect_options;
@@ -87,8 +91,9 @@ impl Tun {
         verbosity: Verbosity,
     ) -> Result<(), Failure> {
         let mut signals = Signals::listen().map_err(Failure::call)?;
+        let manager = ServiceManager::find();
         let mut interface = self.open(verbosity).await?;
-        notify::ready();
+        manager.ready();
         if let Some(background) = background {
             let logs = if verbosity.is_verbose() {
                 Logs::ToStandardError
@@ -105,20 +110,27 @@ impl Tun {
             while let Some(event) = events.next().await {
                 tracing::info!(target: "wirecraft", ?event);
             }
+            // How it ended says the interface.
+            std::future::pending().await
         };
         let end = tokio::select! {
             end = interface.ended() => Some(end),
-            () = tell => Some(InterfaceEnd::Deleted),
+            () = tell => None,
             () = signals.asked_to_end() => None,
         };
-        if let Some(end) = end
-            && !verbosity.is_quiet()
-        {
-            output::remark(reason(end, interface.name()));
-        }
-        notify::stopping();
+        manager.stopping();
+        let name = interface.name().to_owned();
         interface.close().await;
-        Ok(())
+        match end {
+            Some(InterfaceEnd::Failed) => {
+                Err(Failure::network(anyhow!("{name} failed, and is gone")))
+            }
+            Some(end) if !verbosity.is_quiet() => {
+                output::remark(reason(end, &name));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Brings the interface up, gives up rights, then takes in the configuration if there is one.
@@ -128,7 +140,7 @@ impl Tun {
         let config = config.map_err(Failure::call)?;
         if !verbosity.is_quiet() {
             let notices = config.iter().flat_map(Config::notices);
-            notices.for_each(output::remark);
+            notices.filter_map(of_interface).for_each(output::remark);
         }
         let mut options = InterfaceOptions::new(self.interface);
         options.mtu = self.mtu;
@@ -141,7 +153,8 @@ impl Tun {
             socket_directory: options.socket_directory.clone(),
             looks_names_up: config.as_ref().is_some_and(Config::has_endpoint_names),
         };
-        let mut interface = Interface::open(options).map_err(Failure::call)?;
+        let opened = open_when_free(options).await;
+        let mut interface = opened.map_err(Failure::call)?;
         if let Some(address) = self.metrics {
             let listener = TcpListener::bind(address).await;
             let listener =
@@ -150,11 +163,12 @@ impl Tun {
         }
         if is_confined {
             let Confinement {
+                user,
                 rights,
                 files,
                 calls,
             } = sandbox.enter().map_err(Failure::call)?;
-            tracing::info!(target: "wirecraft", %rights, %files, %calls, "confined");
+            tracing::info!(target: "wirecraft", %user, %rights, %files, %calls, "confined");
         }
         if let Some(config) = config {
             let configured = interface.configure(config).await;
@@ -162,6 +176,30 @@ impl Tun {
         }
         Ok(interface)
     }
+}
+
+/// Opens an interface; who has its socket is given a second to end. `wg-quick down` returns when the
+/// interface is gone, which its program hears of then.
+async fn open_when_free(options: InterfaceOptions) -> Result<Interface, InterfaceError> {
+    for _ in 0..20 {
+        match Interface::open(options.clone()) {
+            Err(error) if error.is_socket_in_use() => sleep(Duration::from_millis(50)).await,
+            outcome => return outcome,
+        }
+    }
+    Interface::open(options)
+}
+
+/// An interface has a mark: that of the configuration is set, unlike in the modes without root.
+fn of_interface(notice: &Notice) -> Option<Notice> {
+    let mut notice = notice.clone();
+    if let Notice::NotExecuted { keys } = &mut notice {
+        keys.retain(|key| *key != "FwMark");
+        if keys.is_empty() {
+            return None;
+        }
+    }
+    Some(notice)
 }
 
 /// Has a second process serve, and ends as it began.
