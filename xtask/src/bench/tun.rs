@@ -93,15 +93,20 @@ fn run_inside(options: &Options, directory: &Path) -> Result<()> {
             }
         }
     }
-    let mut text = format!("{}\n{}", figures.table(), figures.targets());
+    let mut calls = String::new();
     for program in programs.iter().filter(|it| it.is_wirecraft()) {
         if options.wants("calls") {
             number += 1;
-            text += &format!("\n{}\n", count_calls(number, program, options)?);
+            let counted = count_calls(number, program, options, &mut figures)?;
+            calls += &format!("\n{counted}\n");
         }
     }
+    let text = format!("{}\n{}{calls}", figures.table(), figures.targets());
     println!("{text}");
-    write(options, directory, &figures, &text)
+    write(options, directory, &figures, &text)?;
+    let missed = figures.missed();
+    ensure!(missed.is_empty(), "missed: {}", missed.join(", "));
+    Ok(())
 }
 
 fn write(options: &Options, directory: &Path, figures: &Figures, text: &str) -> Result<()> {
@@ -171,7 +176,12 @@ fn measure(
 
 /// Counts system calls and allocations of both ends under TCP.
 #[expect(clippy::cast_precision_loss, reason = "counts of some seconds")]
-fn count_calls(number: usize, program: &Program, options: &Options) -> Result<String> {
+fn count_calls(
+    number: usize,
+    program: &Program,
+    options: &Options,
+    figures: &mut Figures,
+) -> Result<String> {
     let ends = Ends::start(number, program)?;
     let (load, seconds) = (&iperf::LOADS[0], options.seconds);
     // What is allocated once is allocated before.
@@ -191,6 +201,8 @@ fn count_calls(number: usize, program: &Program, options: &Options) -> Result<St
             calls.system as f64 / packets,
             calls.allocations as f64 / packets,
         );
+        figures.add_greatest(&program.name, Figure::SystemCalls, system);
+        figures.add_greatest(&program.name, Figure::Allocations, allocations);
         text += &format!(
             " {end} {system:.4} system calls (1/{:.0}) and {allocations:.5} allocations;",
             1.0 / system

@@ -9,7 +9,8 @@ pub(super) const USAGE: &str = "\
 Usage: cargo xtask bench tun [OPTIONS]     (as root, on Linux)
 
 Options:
-  --quick             one round of 2 s a load instead of three of 6; ends within 5 minutes
+  --quick             one round of 2 s a load instead of three of 6; ends within 5 minutes, and nothing
+                      is written to docs/benchmarks then, as with less rounds or seconds
   --rounds N, --seconds N
                       how often, and how long a load
   --only FILTER       only what has FILTER in its name: tcp, udp, 64 bytes, ping, calls ..;
@@ -19,11 +20,17 @@ Options:
                       gotatun says how it is called, others get `-f INTERFACE`
   --no-usual          without the rivals that are there in any case: wireguard-go if it is in PATH, and
                       of crates.io boringtun-cli (with its usual threads and with one) and gotatun-cli,
-                      from the directory in WIRECRAFT_RIVALS, PATH, or installed under target/rivals
+                      from the directory in WIRECRAFT_RIVALS, PATH, or installed under target/rivals;
+                      nothing is written then
   --output DIRECTORY  where to write the table and the chart instead of docs/benchmarks
 
-Of several rounds the medians are printed. The machine should have nothing else to do.
+Of several rounds the medians are printed. A target that is missed makes the run a failure; one that needs
+a program that is not there is shown as not measured: `--rival wireguard-go-2025=PATH` for some of them. The machine should have nothing else to do.
 ";
+
+/// How long a load and how often, unless the caller says otherwise.
+const SECONDS: u32 = 6;
+const ROUNDS: usize = 3;
 
 /// What the caller asked for.
 pub(super) struct Options {
@@ -42,8 +49,8 @@ impl Options {
     /// Reads the arguments; `None` is a call for help.
     pub(super) fn parse(arguments: &[String]) -> Result<Option<Self>> {
         let mut options = Self {
-            seconds: 6,
-            rounds: 3,
+            seconds: SECONDS,
+            rounds: ROUNDS,
             only: String::new(),
             program: String::new(),
             rivals: Vec::new(),
@@ -84,8 +91,36 @@ impl Options {
         name.contains(&self.only)
     }
 
-    /// Whether nothing was left out.
+    /// Whether nothing was left out, and nothing done in less time than usual.
     pub(super) fn is_whole(&self) -> bool {
-        self.only.is_empty() && self.program.is_empty()
+        self.only.is_empty()
+            && self.program.is_empty()
+            && self.has_usual_rivals
+            && self.seconds >= SECONDS
+            && self.rounds >= ROUNDS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_run_of_everything_is_written_down() {
+        let is_whole = |arguments: &str| {
+            let words: Vec<String> = arguments.split_whitespace().map(str::to_owned).collect();
+            let options = Options::parse(&words).expect("they are known");
+            options.expect("no call for help").is_whole()
+        };
+        assert!(is_whole("") && is_whole("--rounds 5"));
+        for part in [
+            "--quick",
+            "--no-usual",
+            "--only tcp",
+            "--program go",
+            "--seconds 1",
+        ] {
+            assert!(!is_whole(part), "{part}");
+        }
     }
 }
