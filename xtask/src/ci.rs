@@ -3,6 +3,7 @@
 mod arrows;
 mod rules;
 mod sources;
+mod units;
 
 use crate::steps::{Steps, cargo};
 use crate::workspace::Workspace;
@@ -32,6 +33,13 @@ const WITHOUT_STD: &[&str] = &[
 /// A target without `std`, tried where the toolchain has it.
 const BARE_TARGET: &str = "x86_64-unknown-none";
 
+/// The package with the system calls, which differ from machine to machine and from C library to C library.
+const OF_THE_SYSTEM: &str = "wirecraft-net";
+
+/// Targets with another C library and with another machine, tried where the toolchain has them. Nothing is
+/// linked, and without its default features no C is compiled.
+const OTHER_TARGETS: &[&str] = &["x86_64-unknown-linux-musl", "i686-unknown-linux-gnu"];
+
 /// Runs the checks; `--no-tests` leaves out `cargo test`.
 ///
 /// # Errors
@@ -48,6 +56,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     house_rules(&mut steps, &workspace);
     lints(&mut steps);
     bare_target(&mut steps);
+    other_targets(&mut steps);
     if with_tests {
         steps.command("tests", cargo(["test", "--workspace"]));
         for features in FEATURES_OF_THE_AEAD {
@@ -77,6 +86,9 @@ fn house_rules(steps: &mut Steps, workspace: &Workspace) {
     steps.check("length of files", rerun, || {
         sources::files_are_short(workspace)
     });
+    steps.check("unit files name interfaces as they are", rerun, || {
+        units::name_interfaces_as_they_are(workspace)
+    });
 }
 
 fn lints(steps: &mut Steps) {
@@ -104,6 +116,21 @@ fn bare_target(steps: &mut Steps) {
         check.args(["--package", package]);
     }
     steps.command(name, check);
+}
+
+/// Compiles the system calls for other targets, where they are installed.
+fn other_targets(steps: &mut Steps) {
+    for target in OTHER_TARGETS {
+        let name = format!("check for {target}");
+        if !target_is_installed(target) {
+            let reason = format!("`rustup target add {target}` makes it run");
+            steps.skip(&name, &reason);
+            continue;
+        }
+        let mut check = cargo(["check", "--no-default-features", "--target", target]);
+        check.args(["--package", OF_THE_SYSTEM]);
+        steps.command(&name, check);
+    }
 }
 
 fn target_is_installed(target: &str) -> bool {
