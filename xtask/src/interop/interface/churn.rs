@@ -73,10 +73,18 @@ fn change_under_traffic(pair: &mut Pair<'_>, rounds: u16) -> Result<()> {
     let to = pair.inside(Family::V4);
     // A first stream and first changes take what is kept.
     pair.streams(to, 2, 1_000_000)?;
-    change(pair, 0..rounds / 10)?;
+    change(pair, 0..rounds / 10, |_| Ok(()))?;
     let before = Held::at_rest(&pair.near)?;
-    let traffic = pair.start_streams(to, 4, 3_000_000)?;
-    change(pair, 0..rounds)?;
+    let start = |pair: &mut Pair<'_>| pair.start_streams(to, 4, 3_000_000);
+    let mut traffic = start(pair)?;
+    // Streams that have ended are followed by others, so that every change is made while some flow.
+    change(pair, 0..rounds, |pair| {
+        if !traffic.is_running() {
+            let ended = std::mem::replace(&mut traffic, start(pair)?);
+            finish_streams(ended, 8)?;
+        }
+        Ok(())
+    })?;
     finish_streams(traffic, 8)?;
     let after = Held::at_rest(&pair.near)?;
     let constant = after.descriptors == before.descriptors && after.threads == before.threads;
@@ -87,9 +95,14 @@ fn change_under_traffic(pair: &mut Pair<'_>, rounds: u16) -> Result<()> {
 }
 
 /// Each round moves the near end to another port and adds a peer or removes it: two changes.
-fn change(pair: &Pair<'_>, rounds: std::ops::Range<u16>) -> Result<()> {
+fn change(
+    pair: &mut Pair<'_>,
+    rounds: std::ops::Range<u16>,
+    mut before_each: impl FnMut(&mut Pair<'_>) -> Result<()>,
+) -> Result<()> {
     let stranger = Pair::stranger()?;
     for round in rounds {
+        before_each(pair)?;
         let port = NEAR_PORT + 100 + round % 50;
         let peer = if round % 2 == 0 {
             "allowed-ips 10.100.0.0/16 endpoint 127.0.0.1:9"
