@@ -19,6 +19,7 @@ mod last_second;
 mod peer;
 mod peer_id;
 mod peers;
+mod prefixes;
 mod rate_limit;
 mod replay;
 mod schedule;

@@ -182,7 +182,7 @@ impl<R: CryptoRng> Device<R> {
         }
         heir.allowed_ips.push(prefix);
         if let Some(former) = former.and_then(|former| self.peers.get_mut(former)) {
-            former.allowed_ips.retain(|held| *held != prefix);
+            former.allowed_ips.remove(prefix);
         }
         Ok(())
     }
@@ -197,8 +197,7 @@ impl<R: CryptoRng> Device<R> {
             .peers
             .get_mut(peer)
             .ok_or(ConfigureError::UnknownPeer)?;
-        if let Some(position) = peer.allowed_ips.iter().position(|held| *held == prefix) {
-            peer.allowed_ips.remove(position);
+        if peer.allowed_ips.remove(prefix) {
             self.shared.allowed_ips.remove(prefix);
         }
         Ok(())
@@ -213,7 +212,7 @@ impl<R: CryptoRng> Device<R> {
             .peers
             .get_mut(peer)
             .ok_or(ConfigureError::UnknownPeer)?;
-        for prefix in peer.allowed_ips.drain(..) {
+        for prefix in peer.allowed_ips.take() {
             self.shared.allowed_ips.remove(prefix);
         }
         Ok(())
@@ -270,7 +269,7 @@ impl<R: CryptoRng> Device<R> {
             endpoint: peer.endpoint(),
             configured_endpoint: peer.configured_endpoint,
             roaming: peer.roaming,
-            allowed_ips: peer.allowed_ips.clone(),
+            allowed_ips: peer.allowed_ips.iter().collect(),
             persistent_keepalive: peer.persistent_keepalive(),
             traffic: peer.traffic,
             has_session: peer.keypairs.sealing(now).is_some(),

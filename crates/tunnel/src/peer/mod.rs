@@ -11,7 +11,6 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::net::SocketAddr;
 
-use ipnet::IpNet;
 use rand_core::CryptoRng;
 use wirecraft_ip_packets::Ecn;
 use wirecraft_noise_handshake::{
@@ -26,6 +25,7 @@ use crate::change::Roaming;
 use crate::event::Event;
 use crate::keypair::{Keypair, Keypairs, Role};
 use crate::peer_id::PeerId;
+use crate::prefixes::Prefixes;
 use crate::shared::Shared;
 use crate::staging::Staging;
 use timers::Timers;
@@ -39,7 +39,7 @@ pub(crate) struct Peer {
     remote: Option<Box<RemoteStatic>>,
     preshared_key: PresharedKey,
     persistent_keepalive: Option<Duration>,
-    pub(crate) allowed_ips: Vec<IpNet>,
+    pub(crate) allowed_ips: Prefixes,
     /// The inner source address that was last found to be one of the allowed IPs.
     checked_source: Option<CheckedSource>,
     endpoint: Option<PeerEndpoint>,
@@ -105,7 +105,7 @@ impl Peer {
             remote: local.and_then(|local| remote_static(local, public_key)),
             preshared_key: PresharedKey::default(),
             persistent_keepalive: None,
-            allowed_ips: Vec::new(),
+            allowed_ips: Prefixes::default(),
             checked_source: None,
             endpoint: None,
             configured_endpoint: None,
@@ -303,7 +303,7 @@ impl Peer {
         self.keypairs.clear(&mut shared.indices);
         shared.schedule.cancel(self.id, self.scheduled.take());
         shared.counters.staged_dropped += self.staging.purge() as u64;
-        for prefix in self.allowed_ips.drain(..) {
+        for prefix in self.allowed_ips.take() {
             shared.allowed_ips.remove(prefix);
         }
     }

@@ -145,5 +145,6 @@ fn looks_a_name_up(number: usize, programs: &Programs, journal: &Journal) -> Res
     let path = near.write(&format!("{}.conf", near.interface), &text)?;
     near.goes_to_the_background(&["-c", &path.display().to_string()])?;
     says(&near, "Seccomp", "2")?;
+    near.host.ip(&format!("link set {} up", near.interface))?;
     near.shakes_hands()
 }
