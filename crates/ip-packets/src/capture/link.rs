@@ -52,9 +52,11 @@ impl LinkType {
         self.0
     }
 
-    /// Numbers above 65535 are none of link layers: what a file has there is taken for unknown.
+    /// The upper half of the field says how long the frame check sequences are that packets end
+    /// with. Source: draft-ietf-opsawg-pcap, §4.
     pub(super) fn from_file(link: DataLink) -> Self {
-        Self(u16::try_from(u32::from(link)).unwrap_or(u16::MAX))
+        let [low, high, ..] = u32::from(link).to_le_bytes();
+        Self(u16::from_le_bytes([low, high]))
     }
 
     pub(super) fn for_file(self) -> DataLink {

@@ -4,6 +4,7 @@
 
 mod link;
 mod read;
+mod tidy;
 mod write;
 
 use alloc::string::String;

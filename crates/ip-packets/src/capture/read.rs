@@ -13,7 +13,9 @@ use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
 use pcap_file::pcapng::blocks::interface_description::{
     InterfaceDescriptionBlock, InterfaceDescriptionOption,
 };
+use pcap_file::pcapng::blocks::packet::PacketOption;
 
+use super::tidy::TidyBlocks;
 use super::{CaptureError, CaptureInterface, Captured, LinkType};
 
 /// The start of a pcapng file: a section header block.
@@ -35,7 +37,9 @@ type Source<R> = std::io::Chain<Cursor<[u8; 4]>, R>;
 
 /// Reads the packets of a pcap or pcapng file one after the other.
 ///
-/// Memory is bounded: 8 MB for the block that is read. After an error nothing follows.
+/// Memory is bounded: 8 MB each for the block that is read and what was read ahead, and of the names
+/// and comments of interfaces a MiB in a section; those beyond are left out, as are the comments of
+/// a packet beyond 64. After an error nothing follows.
 ///
 /// ```
 /// use core::time::Duration;
@@ -68,7 +72,7 @@ pub struct CaptureReader<R: Read> {
 
 enum Format<R: Read> {
     Pcap(PcapReader<Source<R>>),
-    PcapNg(PcapNgReader<Source<R>>),
+    PcapNg(PcapNgReader<TidyBlocks<Source<R>>>),
 }
 
 impl<R: Read> CaptureReader<R> {
@@ -86,7 +90,7 @@ impl<R: Read> CaptureReader<R> {
         let source = Cursor::new(start).chain(file);
         let mut reader = Self {
             format: if start == SECTION_HEADER {
-                Format::PcapNg(PcapNgReader::new(source)?)
+                Format::PcapNg(PcapNgReader::new(TidyBlocks::new(source))?)
             } else if MAGICS.contains(&start) {
                 Format::Pcap(PcapReader::new(source)?)
             } else {
@@ -174,10 +178,16 @@ impl<R: Read> CaptureReader<R> {
                     return Ok(Some(captured));
                 }
                 Block::Packet(block) => {
+                    let comments = block.options.into_iter().filter_map(|option| match option {
+                        PacketOption::Comment(text) => Some(text.into_owned()),
+                        _ => None,
+                    });
+                    let comments = comments.collect();
                     let data = block.data.into_owned();
                     let interface = u32::from(block.interface_id);
                     let mut captured = self.captured(interface, data, block.original_len)?;
                     captured.timestamp = self.clocks[captured.interface].duration(block.timestamp);
+                    captured.comments = comments;
                     return Ok(Some(captured));
                 }
                 Block::SimplePacket(block) => {

@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use super::argument::{self, Arguments};
 use super::error::{ExpressionProblem, Problem};
-use super::syntax::{Call, Part};
+use super::syntax::{Call, Part, Place};
 use super::{Defaults, extension, icmp, ip, neighbour, upper};
 use crate::{BuildError, IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpBuilder, Protocol, v4, v6};
 
@@ -18,8 +18,14 @@ pub(super) struct Carried {
     pub(super) bytes: Vec<u8>,
     /// What the outermost layer of `bytes` is.
     protocol: Option<Protocol>,
-    /// The extension of an ICMP error, on its way out to the error.
-    pub(super) extension: Option<Vec<u8>>,
+    /// The extensions of ICMP messages on their way out to those, the innermost last.
+    pub(super) extensions: Vec<Extension>,
+}
+
+/// The extension of an ICMP message, with where the expression has it.
+pub(super) struct Extension {
+    pub(super) bytes: Vec<u8>,
+    pub(super) at: Place,
 }
 
 impl Carried {
@@ -136,7 +142,10 @@ pub(super) fn build(parts: &[Part], defaults: &Defaults) -> Result<Carried, Prob
         };
         argument::check_len(carried.bytes.len(), place)?;
     }
-    Ok(carried)
+    match carried.extensions.first() {
+        Some(left) => Err(Problem::new(left.at, ExpressionProblem::NoSuchError)),
+        None => Ok(carried),
+    }
 }
 
 fn build_call(call: &Call, addresses: &Addresses, carried: &mut Carried) -> Result<(), Problem> {

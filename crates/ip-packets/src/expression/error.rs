@@ -82,6 +82,9 @@ pub enum ExpressionProblem {
         /// The most bytes it may have.
         most: usize,
     },
+    /// No ICMP message before the extension takes it: errors do, and extended echo requests.
+    #[error("no ICMP error before it takes this extension")]
+    NoSuchError,
     /// The packet cannot be built.
     #[error("{0}")]
     Build(BuildError),

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use super::argument::{self, Arguments, named, v4};
-use super::build::{Addresses, Carried, Layer, refused, without_ip};
+use super::build::{Addresses, Carried, Extension, Layer, refused, without_ip};
 use super::error::{ExpressionProblem, Problem};
 use super::syntax::{Value, ValueKind};
 use crate::build::{length_octet, quote_unit};
@@ -21,7 +21,7 @@ pub(super) const LAYERS: &[Layer] = &[
         name: "icmp",
         fields: &[
             "type", "code", "chksum", "id", "seq", "mtu", "ptr", "gw", "length", "word", "ori",
-            "rx", "tx",
+            "rx", "tx", "mask",
         ],
         build: build_v4,
     },
@@ -62,10 +62,7 @@ fn build_v4(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result<(
     if let Some(gateway) = it.read("gw", v4)? {
         word = gateway.octets();
     }
-    let mut body = Vec::new();
-    for field in ["ori", "rx", "tx"] {
-        body.extend(it.u32(field)?.iter().flat_map(|time| time.to_be_bytes()));
-    }
+    let body = numbers(&it, kind, carried.bytes.is_empty())?;
     let message = Message {
         version: IpVersion::V4,
         number: kind.number(),
@@ -75,6 +72,32 @@ fn build_v4(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> Result<(
     // Nothing of the header around it is in the checksum.
     let at = Addresses::in_v4();
     message.build(&it, &at, carried)
+}
+
+/// Writes the times or the mask that stand behind the word: all of them where one is given, or
+/// where a message of the type would be cut off without.
+fn numbers(it: &Arguments<'_>, kind: Icmpv4Type, is_needed: bool) -> Result<Vec<u8>, Problem> {
+    const TIMES: [&str; 3] = ["ori", "rx", "tx"];
+    let is_given = |fields: &[&str]| fields.iter().any(|field| it.value(field).is_some());
+    let mut body = Vec::new();
+    let is_timed = matches!(
+        kind,
+        Icmpv4Type::TIMESTAMP_REQUEST | Icmpv4Type::TIMESTAMP_REPLY
+    );
+    if is_given(&TIMES) || is_timed && is_needed {
+        for field in TIMES {
+            body.extend(it.u32(field)?.unwrap_or(0).to_be_bytes());
+        }
+    }
+    let is_masked = matches!(
+        kind,
+        Icmpv4Type::ADDRESS_MASK_REQUEST | Icmpv4Type::ADDRESS_MASK_REPLY
+    );
+    if is_given(&["mask"]) || is_masked && is_needed {
+        let mask = it.read("mask", v4)?.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        body.extend(mask.octets());
+    }
+    Ok(body)
 }
 
 fn build_v6(it: Arguments<'_>, at: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
@@ -137,7 +160,7 @@ impl Message {
         carried: &mut Carried,
     ) -> Result<(), Problem> {
         let length_at = length_octet(self.version, self.number);
-        let quoted_units = quote(carried, quote_unit(self.version)).filter(|_| length_at.is_some());
+        let quoted_units = self.take_extension(carried).filter(|_| length_at.is_some());
         // Where no octet is a length by the type, the one of errors is meant.
         let length_at = length_at.unwrap_or(match self.version {
             IpVersion::V4 => 1,
@@ -166,20 +189,57 @@ impl Message {
         carried.wrap(message, protocol);
         Ok(())
     }
+
+    /// Puts an extension behind what is carried, if the type has one: errors have it behind the
+    /// packet they quote, extended echo requests have nothing else. All others leave it to the
+    /// error that quotes them.
+    ///
+    /// Returns the length of the quote that the error says.
+    ///
+    /// Source: RFC 4884 §4, RFC 8335 §2.
+    fn take_extension(&self, carried: &mut Carried) -> Option<u8> {
+        let (is_error, is_request) = match self.version {
+            IpVersion::V4 => {
+                let kind = Icmpv4Type::new(self.number);
+                let is_error = matches!(
+                    kind,
+                    Icmpv4Type::DESTINATION_UNREACHABLE
+                        | Icmpv4Type::SOURCE_QUENCH
+                        | Icmpv4Type::REDIRECT
+                        | Icmpv4Type::TIME_EXCEEDED
+                        | Icmpv4Type::PARAMETER_PROBLEM
+                        | Icmpv4Type::PHOTURIS
+                );
+                (is_error, kind == Icmpv4Type::EXTENDED_ECHO_REQUEST)
+            }
+            // The high bit says that it is none. RFC 4443 §2.1.
+            IpVersion::V6 => {
+                let kind = Icmpv6Type::new(self.number);
+                (self.number < 128, kind == Icmpv6Type::EXTENDED_ECHO_REQUEST)
+            }
+        };
+        if is_error {
+            return quote(carried, quote_unit(self.version));
+        }
+        if is_request && let Some(extension) = carried.extensions.pop() {
+            carried.bytes.extend(extension.bytes);
+        }
+        None
+    }
 }
 
 /// Fills up a quoted packet that an extension follows, and puts the extension there.
 ///
 /// Returns the length that the error says: in words of `unit` bytes.
 fn quote(carried: &mut Carried, unit: usize) -> Option<u8> {
-    let extension = carried.extension.take()?;
+    let extension = carried.extensions.pop()?;
     let len = carried
         .bytes
         .len()
         .max(MIN_QUOTE_LEN)
         .next_multiple_of(unit);
     carried.bytes.resize(len, 0);
-    carried.bytes.extend(extension);
+    carried.bytes.extend(extension.bytes);
     u8::try_from(len / unit).ok()
 }
 
@@ -197,14 +257,18 @@ fn build_extension(it: Arguments<'_>, _: &Addresses, carried: &mut Carried) -> R
         extension[2..4].copy_from_slice(&sum.to_be_bytes());
     }
     extension.append(&mut carried.bytes);
-    carried.extension = Some(extension);
+    carried.extensions.push(Extension {
+        bytes: extension,
+        at: it.at(),
+    });
     Ok(())
 }
 
-/// An object: labels (RFC 4950), an interface (RFC 5837), or any by class and type.
+/// An object: labels (RFC 4950), an interface (RFC 5837), what an extended echo asks about
+/// (RFC 8335), or any by class and type.
 fn write_object(value: &Value, out: &mut Vec<u8>) -> Result<(), Problem> {
-    const WHAT: &str = "mpls(label, tc, s, ttl), iface(role, index, address, name, mtu) or \
-                        object(class, type, data)";
+    const WHAT: &str = "mpls(label, tc, s, ttl), iface(role, index, address, name, mtu), \
+                        ifname(name), ifindex(index), ifaddr(address) or object(class, type, data)";
     let ValueKind::Call(call) = &value.kind else {
         return Err(Problem::expected(value.at, WHAT));
     };
@@ -225,6 +289,21 @@ fn write_object(value: &Value, out: &mut Vec<u8>) -> Result<(), Problem> {
                 mtu: it.u32("mtu")?,
             };
             put_object(&it, out, &IcmpObject::Interface(information))
+        }
+        "ifname" => {
+            let it = Arguments::new(call, &["name"])?;
+            let name = it.needed("name").and_then(argument::bytes)?;
+            put_object(&it, out, &IcmpObject::InterfaceName(&name))
+        }
+        "ifindex" => {
+            let it = Arguments::new(call, &["index"])?;
+            let index = it.needed("index").and_then(argument::u32)?;
+            put_object(&it, out, &IcmpObject::InterfaceIndex(index))
+        }
+        "ifaddr" => {
+            let it = Arguments::new(call, &["address"])?;
+            let address = it.needed("address").and_then(argument::address)?;
+            put_object(&it, out, &IcmpObject::InterfaceAddress(address))
         }
         "object" => {
             let it = Arguments::new(call, &["class", "type", "data"])?;

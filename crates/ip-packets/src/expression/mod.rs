@@ -18,6 +18,7 @@ mod error;
 mod extension;
 mod icmp;
 mod ip;
+mod multipath;
 mod neighbour;
 mod options;
 mod parse;
@@ -64,13 +65,13 @@ use syntax::{Part, Place};
 /// | `ah`, `esp` | `spi` `seq`; `icv` `nh` `len` (in words, less 2) of `ah` |
 /// | `tcp` | `sport` `dport` `seq` `ack` `flags` (letters of `FSRPAUECN`; `S` if left out) `window` `urgptr` `reserved` `dataofs` (in words) `chksum` `options` `mss` `wscale` `sackok` `ts` |
 /// | `udp`, `udplite` | `sport` `dport` `len` (`cscov` of `udplite`) `chksum` |
-/// | `icmp`, `icmp6` | `type` `code` `id` `seq` `mtu` `ptr` `length` `word` `chksum`; of `icmp` also `gw`, and `ori` `rx` `tx` of timestamps |
+/// | `icmp`, `icmp6` | `type` `code` `id` `seq` `mtu` `ptr` `length` `word` `chksum`; of `icmp` also `gw`, `ori` `rx` `tx` of timestamps, and `mask` |
 /// | `rs`, `ra`, `ns`, `na`, `redirect` | neighbour discovery: `target` `dst` `flags` `hlim` `lifetime` `reachable` `retrans` `options` `chksum` |
 /// | `mldq`, `mldr`, `mldd`, `mld2r` | `group` `delay` `flags` `qqic` `sources` `records` `chksum` |
 /// | `igmp`, `igmp3r` | `type` `mrt` `group` `flags` `qqic` `sources` `records` `chksum` |
 /// | `gre` | `proto` `key` `seq` `chksum` (`auto` or a number) `version` |
 /// | `sctp` | `sport` `dport` `tag` `chksum` `chunks` |
-/// | `ext` | `objects` behind the packet that an ICMP error quotes (RFC 4884): `mpls(label, tc, s, ttl)` `iface(role, index, address, name, mtu)` `object(class, type, bytes)` |
+/// | `ext` | `objects` behind the packet that an ICMP error quotes (RFC 4884): `mpls(label, tc, s, ttl)` `iface(role, index, address, name, mtu)` `object(class, type, bytes)`; what an extended echo request asks about (RFC 8335): `ifname(name)` `ifindex(n)` `ifaddr(address)`. The innermost message that can have it takes the first one |
 /// | `hex(0a0b)`, `"text"`, `zeros(n)`, `repeat(n, byte)` | a payload |
 ///
 /// Options, each with a raw form by number, `opt(kind, bytes)`:
@@ -79,7 +80,10 @@ use syntax::{Part, Place};
 /// - IPv6: `pad1` `padn(n)` (`n` bytes in all, 2 at least) `ra(value)` `jumbo(n)` `home(address)`
 /// - TCP: `eol` `nop` `mss(n)` `wscale(n)` `sackok` `sack([left, right, ..])` `ts(value, echo)` `md5(bytes)`
 ///   `ao(keyid, rnextkeyid, mac)` `uto(timeout, granularity)` `tfo(cookie)` `mptcp(subtype, bytes)`
-///   `accecn0(..)` `accecn1(..)` `exp(kind, exid, bytes)`
+///   `accecn0(..)` `accecn1(..)` `exp(kind, exid, bytes)`; subtypes of `mptcp` by their fields: `mpcapable(version,
+///   flags, sender, receiver, len, csum)` `mpjoin(backup, id, token, hmac, nonce)` `dss(ack, ack64, seq, seq64, subseq,
+///   len, csum, fin)` `addaddr(id, address, port, hmac)` `remaddr([ids])` `mpprio(backup, id)` `mpfail(seq)`
+///   `fastclose(key)` `mpreset(reason, flags)`
 /// - NDP: `slla(mac)` `tlla(mac)` `prefix(prefix, length, valid, preferred, flags)` `mtu(n)` `quoted(bytes)`
 ///   `nonce(bytes)` `rdnss(lifetime, [addresses])` `dnssl(lifetime, [domains])` `route(prefix, length, lifetime, preference)` `captive(uri)`
 ///   `pref64(prefix, lifetime, plc)`

@@ -5,6 +5,7 @@ use core::ops::RangeInclusive;
 
 use super::argument::{self, Arguments, bytes, mac, number, number_from, v4, v6};
 use super::error::{ExpressionProblem, Problem};
+use super::multipath;
 use super::syntax::{Call, Value, ValueKind};
 use crate::sequence::Element;
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// One option: its name, its fields, and how it is written.
-struct Shape {
+pub(super) struct Shape {
     name: &'static str,
     fields: &'static [&'static str],
     write: Write,
@@ -22,7 +23,11 @@ struct Shape {
 
 type Write = fn(&Arguments<'_>, &mut Vec<u8>) -> Result<(), Problem>;
 
-const fn shape(name: &'static str, fields: &'static [&'static str], write: Write) -> Shape {
+pub(super) const fn shape(
+    name: &'static str,
+    fields: &'static [&'static str],
+    write: Write,
+) -> Shape {
     Shape {
         name,
         fields,
@@ -174,8 +179,32 @@ const TCP: &[Shape] = &[
 ];
 
 const TCP_NAMES: &[&str] = &[
-    "eol", "nop", "mss", "wscale", "sackok", "sack", "ts", "md5", "ao", "uto", "tfo", "mptcp",
-    "accecn0", "accecn1", "exp", "opt", "hex",
+    "eol",
+    "nop",
+    "mss",
+    "wscale",
+    "sackok",
+    "sack",
+    "ts",
+    "md5",
+    "ao",
+    "uto",
+    "tfo",
+    "mptcp",
+    "accecn0",
+    "accecn1",
+    "exp",
+    "opt",
+    "mpcapable",
+    "mpjoin",
+    "dss",
+    "addaddr",
+    "remaddr",
+    "mpprio",
+    "mpfail",
+    "fastclose",
+    "mpreset",
+    "hex",
 ];
 
 const ACCECN: &[&str] = &["first", "second", "third"];
@@ -245,27 +274,27 @@ const NDP_NAMES: &[&str] = &[
 
 /// Writes the options of IPv4.
 pub(super) fn ipv4(values: &[Value]) -> Result<Vec<u8>, Problem> {
-    write_all(values, IPV4, IPV4_NAMES)
+    write_all(values, &[IPV4], IPV4_NAMES)
 }
 
 /// Writes the options of TCP.
 pub(super) fn tcp(values: &[Value]) -> Result<Vec<u8>, Problem> {
-    write_all(values, TCP, TCP_NAMES)
+    write_all(values, &[TCP, multipath::SHAPES], TCP_NAMES)
 }
 
 /// Writes the options of neighbour discovery.
 pub(super) fn ndp(values: &[Value]) -> Result<Vec<u8>, Problem> {
-    write_all(values, NDP, NDP_NAMES)
+    write_all(values, &[NDP], NDP_NAMES)
 }
 
 /// Writes the options of an extension header, without the padding behind them.
 pub(super) fn ipv6(values: &[Value]) -> Result<Vec<u8>, Problem> {
-    write_all(values, IPV6, IPV6_NAMES)
+    write_all(values, &[IPV6], IPV6_NAMES)
 }
 
 fn write_all(
     values: &[Value],
-    shapes: &[Shape],
+    shapes: &[&'static [Shape]],
     names: &'static [&'static str],
 ) -> Result<Vec<u8>, Problem> {
     let mut out = Vec::new();
@@ -278,7 +307,7 @@ fn write_all(
 
 fn write_one(
     value: &Value,
-    shapes: &[Shape],
+    shapes: &[&'static [Shape]],
     names: &'static [&'static str],
     out: &mut Vec<u8>,
 ) -> Result<(), Problem> {
@@ -303,7 +332,12 @@ fn write_one(
         out.extend(argument::payload(call)?);
         return Ok(());
     }
-    let Some(shape) = shapes.iter().find(|shape| shape.name == call.name) else {
+    let Some(shape) = shapes
+        .iter()
+        .copied()
+        .flatten()
+        .find(|shape| shape.name == call.name)
+    else {
         let problem = ExpressionProblem::UnknownName { known: names };
         return Err(Problem::new(value.at, problem));
     };
@@ -537,13 +571,14 @@ mod tests {
     #[test]
     fn errors_list_every_option() {
         let tables = [
-            (IPV4, IPV4_NAMES),
-            (IPV6, IPV6_NAMES),
-            (TCP, TCP_NAMES),
-            (NDP, NDP_NAMES),
+            (IPV4, &[][..], IPV4_NAMES),
+            (IPV6, &[], IPV6_NAMES),
+            (TCP, multipath::SHAPES, TCP_NAMES),
+            (NDP, &[], NDP_NAMES),
         ];
-        for (shapes, names) in tables {
-            let all = shapes.iter().map(|shape| shape.name).chain(["hex"]);
+        for (shapes, more, names) in tables {
+            let all = shapes.iter().chain(more);
+            let all = all.map(|shape| shape.name).chain(["hex"]);
             assert!(all.eq(names.iter().copied()), "{names:?}");
         }
     }

@@ -7,6 +7,7 @@ mod line;
 mod message;
 mod options;
 mod tcp;
+mod tcp_options;
 mod tree;
 
 use core::fmt;

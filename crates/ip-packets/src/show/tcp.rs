@@ -2,7 +2,8 @@
 
 use core::fmt::{self, Write};
 
-use crate::{TcpFlags, TcpOption, TcpSegment};
+use super::tcp_options::Short;
+use crate::{TcpFlags, TcpSegment};
 
 /// The letters of flags, in the order in which tcpdump writes them.
 const LETTERS: [(TcpFlags, char); 9] = [
@@ -64,7 +65,7 @@ fn options(f: &mut fmt::Formatter<'_>, segment: &TcpSegment<'_>) -> fmt::Result 
         f.write_str(separator)?;
         match found {
             Ok(found) => {
-                option(f, &found)?;
+                write!(f, "{}", Short(found))?;
                 len += found.encoded_len();
             }
             Err(error) => return write!(f, "[{error}]"),
@@ -75,36 +76,4 @@ fn options(f: &mut fmt::Formatter<'_>, segment: &TcpSegment<'_>) -> fmt::Result 
         write!(f, "{separator}eol")?;
     }
     Ok(())
-}
-
-/// Shows one option.
-pub(super) fn option(f: &mut fmt::Formatter<'_>, option: &TcpOption<'_>) -> fmt::Result {
-    match option {
-        TcpOption::Nop => f.write_str("nop"),
-        TcpOption::Mss(mss) => write!(f, "mss {mss}"),
-        TcpOption::WindowScale(shift) => write!(f, "wscale {shift}"),
-        TcpOption::SackPermitted => f.write_str("sackOK"),
-        TcpOption::Timestamps { value, echo } => write!(f, "TS val {value} ecr {echo}"),
-        TcpOption::Sack(blocks) => {
-            write!(f, "sack {} ", blocks.as_slice().len())?;
-            blocks
-                .as_slice()
-                .iter()
-                .try_for_each(|block| write!(f, "{{{}:{}}}", block.left, block.right))
-        }
-        TcpOption::End => f.write_str("eol"),
-        other => raw(f, other),
-    }
-}
-
-/// Shows an option by its number, with its data.
-fn raw(f: &mut fmt::Formatter<'_>, option: &TcpOption<'_>) -> fmt::Result {
-    let mut buf = [0; 255];
-    let len = option.write(&mut buf).unwrap_or(0);
-    write!(f, "unknown-{}", option.kind())?;
-    let data = buf.get(2..len).unwrap_or_default();
-    if !data.is_empty() {
-        f.write_str(" 0x")?;
-    }
-    data.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use super::{DEPTH_MAX, hexdump, layers, message, options, tcp};
+use super::tcp_options::Words;
+use super::{DEPTH_MAX, hexdump, layers, message, options};
 use crate::checksum::PseudoHeader;
 use crate::sequence::{Element, Sequence};
 use crate::{
@@ -284,10 +285,7 @@ fn show_tcp(
     line(f, depth, "urgent pointer", segment.urgent_pointer())?;
     for option in segment.options() {
         match option {
-            Ok(option) => {
-                line(f, depth, "option", "")?;
-                tcp::option(f, &option)?;
-            }
+            Ok(option) => line(f, depth, "option", Words(option))?,
             Err(error) => line(f, depth, "option", error)?,
         }
     }

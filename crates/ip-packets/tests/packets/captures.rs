@@ -9,7 +9,7 @@ use wirecraft_ip_packets::{
 };
 
 /// A pcap file with one packet that was cut, in either order of bytes.
-fn pcap(magic: [u8; 4], link: u8) -> Vec<u8> {
+fn pcap(magic: [u8; 4], link: u32) -> Vec<u8> {
     let is_big = magic[0] == 0xa1;
     let word = |value: u32| {
         if is_big {
@@ -28,7 +28,7 @@ fn pcap(magic: [u8; 4], link: u8) -> Vec<u8> {
     let mut file = magic.to_vec();
     file.extend(half(2));
     file.extend(half(4));
-    for value in [0, 0, 4, u32::from(link), 1_700_000_000, 5000, 4, 99] {
+    for value in [0, 0, 4, link, 1_700_000_000, 5000, 4, 99] {
         file.extend(word(value));
     }
     file.extend([0x45, 0, 0, 99]);
@@ -200,24 +200,141 @@ fn notes_about_an_interface_are_kept() {
     assert_eq!(reader.interfaces()[0].comments, notes);
 }
 
+/// The blocks of a pcapng file in either order of bytes.
+#[derive(Clone, Copy)]
+struct Order {
+    is_big: bool,
+}
+
+impl Order {
+    fn word(self, value: u32) -> [u8; 4] {
+        match self.is_big {
+            true => value.to_be_bytes(),
+            false => value.to_le_bytes(),
+        }
+    }
+
+    fn half(self, value: u16) -> [u8; 2] {
+        match self.is_big {
+            true => value.to_be_bytes(),
+            false => value.to_le_bytes(),
+        }
+    }
+
+    fn block(self, kind: u32, body: &[u8]) -> Vec<u8> {
+        let mut body = body.to_vec();
+        body.resize(body.len().next_multiple_of(4), 0);
+        let len = self.word(u32::try_from(body.len() + 12).unwrap());
+        [&self.word(kind)[..], &len, &body, &len].concat()
+    }
+
+    fn section(self) -> Vec<u8> {
+        let versions = [self.half(1), self.half(0)].concat();
+        let body = [&self.word(0x1a2b_3c4d)[..], &versions, &[0xff; 8]].concat();
+        self.block(0x0a0d_0d0a, &body)
+    }
+
+    fn interface(self, snap_len: u32, options: &[u8]) -> Vec<u8> {
+        let head = [self.half(101), self.half(0)].concat();
+        self.block(1, &[&head[..], &self.word(snap_len), options].concat())
+    }
+
+    fn option(self, code: u16, value: &[u8]) -> Vec<u8> {
+        let len = self.half(u16::try_from(value.len()).unwrap());
+        let mut option = [&self.half(code)[..], &len, value].concat();
+        option.resize(option.len().next_multiple_of(4), 0);
+        option
+    }
+
+    /// A packet of four bytes at 2^32 and 7 microseconds, by the kind of its block.
+    fn packet(self, kind: u32, options: &[u8]) -> Vec<u8> {
+        let mut body = Vec::new();
+        for value in [0, 1, 7, 4, 4] {
+            body.extend(self.word(value));
+        }
+        body.extend([0x45, 0, 0, 4]);
+        body.extend(options);
+        self.block(kind, &body)
+    }
+}
+
+const ORDERS: [Order; 2] = [Order { is_big: false }, Order { is_big: true }];
+
 /// A pcapng file of one interface and one simple packet, which has no length of its own.
 fn simple(snap_len: u32, original_len: u32, data: &[u8]) -> Vec<u8> {
-    let block = |kind: u32, body: &[u8]| {
-        let len = u32::try_from(body.len() + 12).unwrap().to_le_bytes();
-        [&kind.to_le_bytes()[..], &len, body, &len].concat()
-    };
-    let section = [
-        0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255,
+    let order = ORDERS[0];
+    let packet = [&order.word(original_len)[..], data].concat();
+    let blocks = [
+        order.section(),
+        order.interface(snap_len, &[]),
+        order.block(3, &packet),
     ];
-    let interface = [&[101, 0, 0, 0][..], &snap_len.to_le_bytes()].concat();
-    let mut packet = [&original_len.to_le_bytes()[..], data].concat();
-    packet.resize(packet.len().next_multiple_of(4), 0);
-    [
-        block(0x0a0d_0d0a, &section),
-        block(1, &interface),
-        block(3, &packet),
-    ]
-    .concat()
+    blocks.concat()
+}
+
+#[test]
+fn the_time_of_a_packet_has_its_high_word_first_in_both_orders_and_kinds_of_block() {
+    for order in ORDERS {
+        for kind in [2, 6] {
+            let blocks = [
+                order.section(),
+                order.interface(0, &[]),
+                order.packet(kind, &order.option(1, b"note")),
+            ];
+            let packets = all(&blocks.concat()).unwrap();
+            let expected = Duration::from_micros((1 << 32) + 7);
+            assert_eq!(packets[0].timestamp, expected, "{kind} {}", order.is_big);
+            assert_eq!(packets[0].data, [0x45, 0, 0, 4]);
+            assert_eq!(packets[0].comments, ["note"]);
+        }
+    }
+}
+
+#[test]
+fn options_need_no_end_mark_and_those_nobody_asks_for_may_be_anything() {
+    for order in ORDERS {
+        let options = [
+            order.option(10, &[0, 0, 0, 0]),
+            order.option(2, b"wg0"),
+            order.option(11, b""),
+            order.option(2988, b"?"),
+        ];
+        let statistics = order.block(5, &order.option(1, &[0xff]));
+        let blocks = [
+            order.section(),
+            order.interface(0, &options.concat()),
+            statistics,
+            order.packet(6, &order.option(2, &[1])),
+        ];
+        let file = blocks.concat();
+        let mut reader = CaptureReader::new(&file[..]).unwrap();
+        assert_eq!(reader.next().unwrap().unwrap().data.len(), 4);
+        assert!(reader.next().is_none());
+        assert_eq!(reader.interfaces()[0].name, "wg0");
+    }
+}
+
+#[test]
+fn interfaces_keep_no_more_than_a_mebibyte_of_notes() {
+    let order = ORDERS[0];
+    let mut file = order.section();
+    let notes = [order.option(1, &[b'x'; 60_000]), order.option(1, b"")].concat();
+    for _ in 0..100 {
+        file.extend(order.interface(0, &notes.repeat(20)));
+    }
+    file.extend(order.packet(6, &order.option(1, b"").repeat(1000)));
+    let mut reader = CaptureReader::new(&file[..]).unwrap();
+    assert_eq!(reader.next().unwrap().unwrap().comments.len(), 64);
+    let notes = reader.interfaces().iter().flat_map(|it| &it.comments);
+    let kept: usize = notes.map(|it| it.len() + size_of::<String>()).sum();
+    assert!((1 << 19..=1 << 20).contains(&kept), "{kept}");
+}
+
+#[test]
+fn lengths_of_check_sequences_beside_the_link_type_of_a_pcap_file_are_none_of_it() {
+    let packets = all(&pcap([0xd4, 0xc3, 0xb2, 0xa1], 0x1400_0065)).unwrap();
+    assert_eq!(packets[0].link, LinkType::RAW);
+    assert!(packets[0].packet().is_some());
 }
 
 #[test]

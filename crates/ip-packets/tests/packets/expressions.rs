@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use wirecraft_ip_packets::{
-    Defaults, Expression, ExpressionError, ExpressionProblem, Icmpv4Message, Icmpv6Message,
-    IpPacket, Protocol, TcpFlags, TcpOption, Transport, v4, v6,
+    Defaults, Expression, ExpressionError, ExpressionProblem, IcmpObject, Icmpv4Kind,
+    Icmpv4Message, Icmpv6Message, IpPacket, Protocol, TcpFlags, TcpOption, Transport, v4, v6,
 };
 
 const DEFAULTS: Defaults = Defaults {
@@ -81,6 +81,9 @@ const EXPRESSIONS: &[&str] = &[
     r#"ip6(hlim=255)/redirect(target=fd00::1,dst=fd00::2,options=[quoted("12345678")])"#,
     r#"ip6(hlim=255)/ra(options=[dnssl(60,["example.org","lan"]),captive("https://example.org"),pref64(64:ff9b::,600,0)])"#,
     r#"ip6()/icmp6(type=3)/ip6()/udp()/ext([iface(2,7,10.0.0.1,"eth0",1500),iface(index=1,address=fd00::1)])"#,
+    r#"ip()/icmp(type=42,id=1)/ext([ifname("eth0")])"#,
+    r#"ip6()/icmp6(type=160)/ext([ifindex(7),ifaddr(fd00::1)])"#,
+    r#"ip()/icmp(type=18,mask=255.255.255.0)"#,
     r#"ip6(hlim=1)/icmp6(type=152)"#,
     r#"ip(ttl=1)/igmp(type=0x32)"#,
     r#"ip6()/routing(type=srh,addresses=[fd00::7,fd00::8])/udp()"#,
@@ -188,6 +191,80 @@ fn an_extension_stands_behind_128_bytes_of_quote() {
 }
 
 #[test]
+fn an_extension_belongs_to_the_innermost_message_that_can_have_it() {
+    let bytes = built("ip()/icmp(type=11)/ip()/icmp(type=8)/ext([mpls(16000)])");
+    let packet = IpPacket::parse(&bytes).unwrap();
+    let error = Icmpv4Message::parse(packet.payload()).unwrap();
+    assert_eq!(bytes.len(), 20 + 8 + 128 + 4 + 8);
+    assert_eq!(error.word()[1], 32);
+    assert_eq!(error.extensions().unwrap().unwrap().objects().len(), 1);
+    let bytes = built("ip6()/icmp6(type=3)/ip6()/icmp6(type=128)/ext([mpls(16000)])");
+    let error = Icmpv6Message::parse(&bytes[40..]).unwrap();
+    assert_eq!(error.extensions().unwrap().unwrap().objects().len(), 1);
+    let both = "ip()/icmp(type=11)/ip()/icmp(type=3)/ip()/udp()/ext([mpls(1)])/ext([mpls(2)])";
+    let bytes = built(both);
+    let outer = Icmpv4Message::parse(&bytes[20..]).unwrap();
+    let label = |message: Icmpv4Message<'_>| {
+        let objects = message.extensions().unwrap().unwrap().objects();
+        match objects.iter().next() {
+            Some(IcmpObject::MplsLabels(labels)) => labels.iter().next().unwrap().label,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(label(outer), 2);
+    let inner = IpPacket::parse_lenient(outer.kind().quoted().unwrap()).unwrap();
+    assert_eq!(
+        label(Icmpv4Message::parse(inner.read.payload()).unwrap()),
+        1
+    );
+}
+
+#[test]
+fn an_extended_echo_asks_about_an_interface() {
+    for (text, object) in [
+        ("ifname(\"eth0\")", IcmpObject::InterfaceName(b"eth0")),
+        ("ifindex(7)", IcmpObject::InterfaceIndex(7)),
+        (
+            "ifaddr(10.0.0.1)",
+            IcmpObject::InterfaceAddress([10, 0, 0, 1].into()),
+        ),
+    ] {
+        let bytes = built(&format!("ip()/icmp(type=42,word=0x00010201)/ext([{text}])"));
+        let message = Icmpv4Message::parse(&bytes[20..]).unwrap();
+        let Icmpv4Kind::ExtendedEchoRequest(request) = message.kind() else {
+            panic!("this is {:?}", message.kind());
+        };
+        assert_eq!((request.identifier, request.sequence), (1, 2));
+        assert!(request.local);
+        assert!(request.objects.iter().eq([object]));
+    }
+}
+
+#[test]
+fn times_and_masks_stand_at_their_places_where_others_are_left_out() {
+    let times = |text: &str| match Icmpv4Message::parse(&built(text)[20..]).unwrap().kind() {
+        Icmpv4Kind::TimestampRequest(it) => [it.originate, it.receive, it.transmit],
+        other => panic!("this is {other:?}"),
+    };
+    assert_eq!(times("ip()/icmp(type=13,rx=5)"), [0, 5, 0]);
+    assert_eq!(times("ip()/icmp(type=13,tx=5)"), [0, 0, 5]);
+    assert_eq!(times("ip()/icmp(type=13)"), [0; 3]);
+    assert_eq!(
+        times("ip()/icmp(type=13)/hex(000000010000000200000003)"),
+        [1, 2, 3]
+    );
+    let mask = |text: &str| match Icmpv4Message::parse(&built(text)[20..]).unwrap().kind() {
+        Icmpv4Kind::AddressMaskReply(it) => it.mask.octets(),
+        other => panic!("this is {other:?}"),
+    };
+    assert_eq!(
+        mask("ip()/icmp(type=18,mask=255.255.0.0)"),
+        [255, 255, 0, 0]
+    );
+    assert_eq!(mask("ip()/icmp(type=18)"), [0; 4]);
+}
+
+#[test]
 fn headers_of_ipv6_say_what_follows() {
     let bytes = built("ip6()/hbh([ra(0)])/frag(id=7)/dstopts()/udp(dport=53)");
     let IpPacket::V6(packet) = IpPacket::parse(&bytes).unwrap() else {
@@ -261,6 +338,13 @@ fn errors_point_at_the_column() {
         ("ip6()/icmp6(type=1,gw=10.0.0.1)", 20, "unknown field"),
         ("ip6()/icmp6(type=13,ori=1)", 21, "unknown field"),
         ("ip6()/icmp6(mtu=1280,ptr=7)", 26, "set twice"),
+        ("ip()/udp()/ext([mpls(16)])", 12, "no ICMP error before it"),
+        ("ip()/icmp(type=8)/ext()", 19, "no ICMP error before it"),
+        (
+            "ip()/icmp(type=11)/ip()/udp()/ext([mpls(16)])/ext([mpls(17)])",
+            47,
+            "no ICMP error before it",
+        ),
         ("ip()/icmp(type=3,code=4,mtu=70000)", 29, "from 0 to 65535"),
         ("ip6()/hbh([padn(1)])", 17, "at least 2"),
         ("ip6()/hbh([padn(258)])", 17, "from 0 to 257"),

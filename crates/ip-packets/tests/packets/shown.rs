@@ -158,7 +158,7 @@ IPv4
         "\nTCP\n  source port: 40000\n",
         "  sequence number: 7\n",
         "  flags: SYN\n",
-        " (right)\n  urgent pointer: 0\n  option: mss 1380\n  payload: 2 bytes\n",
+        " (right)\n  urgent pointer: 0\n  option: maximum segment size, 1380 bytes\n  payload: 2 bytes\n",
         "    0000  68 69                                             hi",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
@@ -218,6 +218,139 @@ fn the_long_form_has_every_option_and_field_of_a_message() {
     for (text, expected) in cases {
         let shown = long(text);
         assert!(shown.contains(expected), "{expected}\nis not in\n{shown}");
+    }
+}
+
+/// Options of TCP that are rare: as `tcpdump -nn` 4.99 shows them but for what it leaves out, and in words.
+const RARE_OPTIONS: &[(&str, &str, &str)] = &[
+    (
+        "md5(hex(000102030405060708090a0b0c0d0e0f))",
+        "md5 000102030405060708090a0b0c0d0e0f",
+        "MD5 signature, digest 000102030405060708090a0b0c0d0e0f",
+    ),
+    (
+        "ao(1,2,hex(0a0b))",
+        "tcp-ao keyid 1 rnextkeyid 2 mac 0x0a0b",
+        "authentication, key 1, next key 2, mac 0a0b",
+    ),
+    ("uto(30)", "uto 30s", "user timeout, 30 s"),
+    ("uto(30,1)", "uto 30m", "user timeout, 30 min"),
+    (
+        "tfo(hex(0a0b0c0d))",
+        "tfo cookie 0a0b0c0d",
+        "fast open cookie, cookie 0a0b0c0d",
+    ),
+    ("tfo()", "tfo cookiereq", "fast open cookie, request"),
+    (
+        "exp(254,0xf989,hex(0a0b0c0d))",
+        "exp-tfo cookie 0a0b0c0d",
+        "experiment 2, identifier 0xf989, data 0a0b0c0d",
+    ),
+    (
+        "exp(253,0x1234,hex(0a))",
+        "exp-1234 0x0a",
+        "experiment 1, identifier 0x1234, data 0a",
+    ),
+    (
+        "accecn0(1,2,3)",
+        "accecn0 ect0 1 ce 2 ect1 3",
+        "accurate ECN order 0, ect0 1, ce 2, ect1 3",
+    ),
+    (
+        "accecn1(1,2)",
+        "accecn1 ect1 1 ce 2",
+        "accurate ECN order 1, ect1 1, ce 2",
+    ),
+    (
+        "mpcapable(sender=7,receiver=8,len=9,csum=10)",
+        "mptcp 24 capable v1 {0x7,0x8} len 9 csum 0xa",
+        "multipath TCP, capable, version 1, flags 0x01, sender's key 0x0000000000000007, receiver's key 0x0000000000000008, 9 bytes, checksum 0x000a",
+    ),
+    (
+        "mpcapable(flags=0x81,sender=7)",
+        "mptcp 12 capable v1 csum {0x7}",
+        "flags 0x81, sender's key",
+    ),
+    (
+        "mpcapable(version=0,flags=0x20)",
+        "mptcp 4 capable v0 flags 0x20",
+        "version 0, flags 0x20",
+    ),
+    (
+        "mpjoin(1,5,token=7,nonce=9)",
+        "mptcp 12 join backup id 5 token 0x7 nonce 0x9",
+        "multipath TCP, join, backup, address 5, token 0x00000007, nonce 0x00000009",
+    ),
+    (
+        "mpjoin(id=5,hmac=7,nonce=9)",
+        "mptcp 16 join id 5 hmac 0x7 nonce 0x9",
+        "join, no backup, address 5, hmac 0x0000000000000007, nonce 0x00000009",
+    ),
+    (
+        "mpjoin(hmac=repeat(20,1))",
+        "mptcp 24 join hmac 0x0101010101010101010101010101010101010101",
+        "join, hmac 0101010101010101010101010101010101010101",
+    ),
+    (
+        "dss(ack=7,seq64=8,subseq=9,len=10,csum=11,fin=1)",
+        "mptcp 24 dss fin ack 7 seq 8 subseq 9 len 10 csum 0xb",
+        "data sequence, fin, acknowledgment 7 of 32 bits, sequence number 8, subflow 9, 10 bytes, checksum 0x000b",
+    ),
+    (
+        "addaddr(7,10.0.0.1,80,9)",
+        "mptcp 18 add-addr v1 id 7 10.0.0.1:80 hmac 0x9",
+        "add address 7, 10.0.0.1, port 80, hmac 0000000000000009",
+    ),
+    (
+        "addaddr(7,fd00::1)",
+        "mptcp 20 add-addr v1-echo id 7 fd00::1",
+        "add address 7, fd00::1, echo",
+    ),
+    (
+        "remaddr([1,2])",
+        "mptcp 5 rem-addr id 1 2",
+        "remove addresses 1 2",
+    ),
+    ("mpprio(1)", "mptcp 3 prio backup", "priority, backup"),
+    (
+        "mpprio(0,3)",
+        "mptcp 4 prio non-backup id 3",
+        "priority, no backup, address 3",
+    ),
+    ("mpfail(7)", "mptcp 12 fail seq 7", "fail, data sequence 7"),
+    (
+        "fastclose(7)",
+        "mptcp 12 fast-close key 0x7",
+        "fast close, key 0x0000000000000007",
+    ),
+    (
+        "mpreset(2,1)",
+        "mptcp 4 reset flags 0x1 reason 2",
+        "reset, flags 0x1, reason 2",
+    ),
+    (
+        "opt(69,hex(01))",
+        "unknown-69 0x01",
+        "encryption negotiation, data 01",
+    ),
+    ("sack([1,2])", "sack 1 {1:2}", "SACK, blocks 1..2"),
+    ("ts(1,2)", "TS val 1 ecr 2", "timestamps, value 1, echo 2"),
+];
+
+#[test]
+fn every_option_of_tcp_is_shown_short_and_in_words() {
+    for (option, short, words) in RARE_OPTIONS {
+        let text = format!("ip()/tcp(options=[{option}])");
+        let expression: wirecraft_ip_packets::Expression = text.parse().unwrap();
+        let bytes = expression.build(&wirecraft_ip_packets::Defaults::default());
+        let line = line(&bytes.unwrap());
+        let shown = line.split_once("options [").unwrap().1;
+        assert!(
+            shown.starts_with(&format!("{short}]")) || shown.starts_with(&format!("{short},eol")),
+            "{line}"
+        );
+        let long = long(&text);
+        assert!(long.contains(words), "{words}\nis not in\n{long}");
     }
 }
 
