@@ -114,18 +114,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Returns where a packet ends its way whose header says `destination`.
-    pub(crate) fn final_destination(mut self, destination: Ipv6Addr) -> Ipv6Addr {
-        self.find_map(|header| header.final_destination(destination))
-            .unwrap_or(destination)
+    /// Returns where a packet ends its way whose header says `destination`: each routing header
+    /// takes over where the one before it has led.
+    pub(crate) fn final_destination(self, destination: Ipv6Addr) -> Ipv6Addr {
+        self.fold(destination, |to, header| {
+            header.final_destination(to).unwrap_or(to)
+        })
     }
 
-    /// Returns the home address of a mobile node that sent the packet.
-    pub(crate) fn home_address(mut self) -> Option<Ipv6Addr> {
-        self.find_map(|header| match header.content() {
+    /// Returns the home address of a mobile node that sent the packet, the last one of several.
+    pub(crate) fn home_address(self) -> Option<Ipv6Addr> {
+        let homes = self.filter_map(|header| match header.content() {
             Ipv6Extension::Destination(options) => options.home_address(),
             _ => None,
-        })
+        });
+        homes.last()
     }
 
     /// Goes to the end; where a header is cut off, it stops there and says so.

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::error::{Layer, ParseError, short_header};
 use crate::icmp::two_words;
-use crate::multicast::{GroupRecord, SOURCE_QUERY_LEN, SourceQuery, floating};
+use crate::multicast::{GroupRecord, SOURCE_QUERY_LEN, SourceQuery, all_of, floating};
 use crate::registry::registry;
 use crate::{BuildError, Lenient, Sequence, checksum};
 
@@ -63,7 +63,7 @@ pub struct IgmpMessage<'a> {
 
 /// What a message says.
 ///
-/// Reserved bits are not kept; the message's own accessors have them.
+/// Reserved bits are not kept; the message's own accessors have them. All else writes back as it was.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum IgmpKind<'a> {
@@ -110,7 +110,7 @@ pub enum IgmpKind<'a> {
     RouterSolicitation,
     /// A multicast router ceases. RFC 4286 §5.
     RouterTermination,
-    /// Any other type, and what is too short for its type.
+    /// Any other type, and what has not the length of its type.
     Other {
         /// The type.
         message_type: IgmpType,
@@ -153,8 +153,8 @@ impl<'a> IgmpMessage<'a> {
     /// Reads what there is of a message: see [`Lenient`].
     ///
     /// Records are there up to the first that cannot be read; a query whose sources are not all
-    /// there is read as one of version 2, and what is too short for its type is
-    /// [`IgmpKind::Other`].
+    /// there is read as one of version 2, and what is too short for its type, or has bytes behind
+    /// what its type has, is [`IgmpKind::Other`].
     ///
     /// # Errors
     /// [`ParseError`] if there are less than 4 bytes.
@@ -254,13 +254,13 @@ impl<'a> IgmpMessage<'a> {
             IgmpType::MEMBERSHIP_QUERY => IgmpKind::Query {
                 maximum_response: self.code(),
                 group,
-                v3: SourceQuery::read(body).ok(),
+                v3: SourceQuery::read_all(body)?,
             },
-            IgmpType::V1_MEMBERSHIP_REPORT => IgmpKind::V1Report { group },
-            IgmpType::V2_MEMBERSHIP_REPORT => IgmpKind::V2Report { group },
-            IgmpType::LEAVE_GROUP => IgmpKind::Leave { group },
+            IgmpType::V1_MEMBERSHIP_REPORT if body.is_empty() => IgmpKind::V1Report { group },
+            IgmpType::V2_MEMBERSHIP_REPORT if body.is_empty() => IgmpKind::V2Report { group },
+            IgmpType::LEAVE_GROUP if body.is_empty() => IgmpKind::Leave { group },
             IgmpType::V3_MEMBERSHIP_REPORT => IgmpKind::V3Report {
-                records: self.records().read,
+                records: all_of(self.records(), body)?,
             },
             IgmpType::ROUTER_ADVERTISEMENT if body.is_empty() => IgmpKind::RouterAdvertisement {
                 interval: self.code(),

@@ -1,6 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(all(feature = "pcap", feature = "text")),
+    allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "the front page links to what features add"
+    )
+)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use crate::BuildError;
 use crate::error::{Field, Layer, ParseError};
 use crate::registry::registry;
 use crate::sequence::{Element, Sequence, cut};
+use crate::{BuildError, Lenient};
 
 /// The length of a record before its address, in bytes.
 const RECORD_HEADER_LEN: usize = 4;
@@ -97,6 +97,16 @@ impl<'a, A: Element<'a>> Element<'a> for GroupRecord<'a, A> {
     }
 }
 
+/// Returns the records of a report, as far as they could be read; `None` if bytes follow the last
+/// one that is counted.
+pub(crate) fn all_of<'a, A: Element<'a>>(
+    records: Lenient<Sequence<'a, GroupRecord<'a, A>>>,
+    body: &[u8],
+) -> Option<Sequence<'a, GroupRecord<'a, A>>> {
+    let is_more = records.stopped.is_none() && records.read.encoded_len() < body.len();
+    (!is_more).then_some(records.read)
+}
+
 /// An address is as long as it is in memory.
 const fn address_len<A>() -> usize {
     size_of::<A>()
@@ -146,6 +156,15 @@ impl<'a, A: Element<'a>> SourceQuery<'a, A> {
             interval_code: header[1],
             sources: Sequence::from_bytes(sources),
         })
+    }
+
+    /// Reads what follows the group in a query where that is all of it: `Some(None)` for a query of
+    /// an earlier version, with nothing behind the group or less than there should be.
+    pub(crate) fn read_all(bytes: &'a [u8]) -> Option<Option<Self>> {
+        match Self::read(bytes) {
+            Ok(query) if query.encoded_len() < bytes.len() => None,
+            read => Some(read.ok()),
+        }
     }
 
     /// Returns the interval of queries.

@@ -77,7 +77,8 @@ use syntax::{Part, Place};
 /// Options, each with a raw form by number, `opt(kind, bytes)`:
 /// - IPv4: `eol` `nop` `rr(slots)` `rr([addresses], pointer)` `lsrr([..], pointer)` `ssrr([..], pointer)`
 ///   `ts(flag, [words], pointer, overflow)` `ra(value)` `sec(bytes)`
-/// - IPv6: `pad1` `padn(n)` (`n` bytes in all, 2 at least) `ra(value)` `jumbo(n)` `home(address)`
+/// - IPv6: `pad1` `padn(n)` (`n` bytes in all, 2 at least) `ra(value)` `jumbo(n)` `home(address)`, the last two
+///   behind padding where they must stand at a multiple of their own
 /// - TCP: `eol` `nop` `mss(n)` `wscale(n)` `sackok` `sack([left, right, ..])` `ts(value, echo)` `md5(bytes)`
 ///   `ao(keyid, rnextkeyid, mac)` `uto(timeout, granularity)` `tfo(cookie)` `mptcp(subtype, bytes)`
 ///   `accecn0(..)` `accecn1(..)` `exp(kind, exid, bytes)`; subtypes of `mptcp` by their fields: `mpcapable(version,

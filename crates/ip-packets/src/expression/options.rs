@@ -89,10 +89,12 @@ const IPV6: &[Shape] = &[
     }),
     shape("jumbo", &["len"], |it, out| {
         let len = it.needed("len").and_then(argument::u32)?;
+        align(out, 4, 2);
         put_ipv6(it, out, &Ipv6Option::JumboPayload(len))
     }),
     shape("home", &["address"], |it, out| {
         let address = it.needed("address").and_then(v6)?;
+        align(out, 8, 6);
         put_ipv6(it, out, &Ipv6Option::HomeAddress(address))
     }),
     shape("opt", RAW, |it, out| {
@@ -379,6 +381,21 @@ fn put(
     match write(&mut out[start..]) {
         Some(_) => Ok(()),
         None => Err(too_long(it, 253)),
+    }
+}
+
+/// Adds padding up to `offset` bytes behind a multiple of `unit` bytes in the header, where an
+/// option must stand. RFC 8200 §4.2, RFC 2675 §2, RFC 6275 §6.3.
+fn align(out: &mut Vec<u8>, unit: usize, offset: usize) {
+    // Next header and length stand before the options.
+    let at = (2 + out.len()) % unit;
+    match (unit + offset - at) % unit {
+        0 => {}
+        1 => Ipv6Option::Pad1.emit(&mut |bytes| out.extend_from_slice(bytes)),
+        len => {
+            let [zeros, ..] = (len - 2).to_le_bytes();
+            Ipv6Option::PadN(zeros).emit(&mut |bytes| out.extend_from_slice(bytes));
+        }
     }
 }
 

@@ -43,7 +43,7 @@ pub struct IcmpExtensions<'a> {
 
 /// One object of an extension structure.
 ///
-/// What is shorter than its class and kind require is [`Unknown`](Self::Unknown).
+/// What is not as long as its class and kind require is [`Unknown`](Self::Unknown).
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum IcmpObject<'a> {
@@ -211,7 +211,12 @@ impl<'a> IcmpObject<'a> {
         }
     }
 
+    /// Reads an object that writes back as long as it is.
     fn known(class: IcmpObjectClass, kind: u8, data: &'a [u8]) -> Option<Self> {
+        Self::typed(class, kind, data).filter(|object| object.data_len() == data.len())
+    }
+
+    fn typed(class: IcmpObjectClass, kind: u8, data: &'a [u8]) -> Option<Self> {
         match (class, kind) {
             (IcmpObjectClass::MPLS_LABEL_STACK, 1) if data.len().is_multiple_of(4) => {
                 Some(Self::MplsLabels(Sequence::from_bytes(data)))
@@ -230,7 +235,8 @@ impl<'a> IcmpObject<'a> {
                 let ([afi_high, afi_low, len, _], octets) = data.split_first_chunk::<4>()?;
                 let afi = u16::from_be_bytes([*afi_high, *afi_low]);
                 let octets = octets.get(..usize::from(*len))?;
-                Some(Self::InterfaceAddress(address_of(afi, octets)?.0))
+                let (address, read_len) = address_of(afi, octets)?;
+                (read_len == octets.len()).then_some(Self::InterfaceAddress(address))
             }
             _ => None,
         }

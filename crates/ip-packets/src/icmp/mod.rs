@@ -117,13 +117,27 @@ pub struct ExtendedEchoRequest<'a> {
 }
 
 impl<'a> ExtendedEchoRequest<'a> {
-    pub(crate) fn new(word: [u8; 4], body: &'a [u8]) -> Self {
-        let extensions = IcmpExtensions::parse(body);
-        Self {
+    /// Reads what follows the checksum; `None` if it would not write back with the same objects.
+    pub(crate) fn new(word: [u8; 4], body: &'a [u8]) -> Option<Self> {
+        let objects = match body {
+            [] => Sequence::EMPTY,
+            body => IcmpExtensions::parse(body).ok()?.objects(),
+        };
+        let request = Self {
             identifier: u16::from_be_bytes([word[0], word[1]]),
             sequence: word[2],
             local: word[3] & 1 == 1,
-            objects: extensions.map_or(Sequence::EMPTY, |it| it.objects()),
+            objects,
+        };
+        (structure_len(&objects) == body.len()).then_some(request)
+    }
+
+    /// Says what is wrong with the structure that a request consists of; offsets count from its
+    /// first byte.
+    pub(crate) fn check(body: &[u8]) -> Result<(), crate::ParseError> {
+        match body {
+            [] => Ok(()),
+            body => IcmpExtensions::parse(body).map(|_| ()),
         }
     }
 

@@ -18,7 +18,7 @@ const ROUTER_ENTRY_WORDS: u8 = 2;
 /// What a message says.
 ///
 /// Reserved bits are not kept, nor the code where it has no meaning; the message's own accessors
-/// have them.
+/// have them, and the extensions of errors. All else writes back as it was.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Icmpv4Kind<'a> {
@@ -113,7 +113,7 @@ pub enum Icmpv4Kind<'a> {
     ExtendedEchoRequest(ExtendedEchoRequest<'a>),
     /// The state of an interface. RFC 8335.
     ExtendedEchoReply(ExtendedEchoReply),
-    /// Any other type, and what is too short for its type.
+    /// Any other type, and what has not the length of its type.
     Other {
         /// The type.
         message_type: Icmpv4Type,
@@ -176,6 +176,10 @@ pub(super) fn check(
     let needed = match message_type {
         Icmpv4Type::TIMESTAMP_REQUEST | Icmpv4Type::TIMESTAMP_REPLY => 12,
         Icmpv4Type::ADDRESS_MASK_REQUEST | Icmpv4Type::ADDRESS_MASK_REPLY => 4,
+        Icmpv4Type::EXTENDED_ECHO_REQUEST => {
+            return ExtendedEchoRequest::check(body)
+                .map_err(|error| error.within(Layer::Icmpv4, ICMP_HEADER_LEN));
+        }
         Icmpv4Type::ROUTER_ADVERTISEMENT => {
             let [count, words, _, _] = word;
             let needed = usize::from(count) * usize::from(words) * 4;
@@ -241,25 +245,27 @@ impl<'a> Icmpv4Kind<'a> {
         );
         Some(match message_type {
             Icmpv4Type::SOURCE_QUENCH => Self::SourceQuench { quoted: body },
-            Icmpv4Type::ROUTER_ADVERTISEMENT if word[1] == ROUTER_ENTRY_WORDS => {
+            Icmpv4Type::ROUTER_ADVERTISEMENT
+                if word[1] == ROUTER_ENTRY_WORDS && body.len() <= usize::from(word[0]) * 8 =>
+            {
                 Self::RouterAdvertisement {
                     code: Icmpv4RouterCode::new(code),
                     lifetime: second,
                     routers: Sequence::counted(body, usize::from(word[0])).read,
                 }
             }
-            Icmpv4Type::ROUTER_SOLICITATION => Self::RouterSolicitation,
+            Icmpv4Type::ROUTER_SOLICITATION if body.is_empty() => Self::RouterSolicitation,
             Icmpv4Type::TIMESTAMP_REQUEST => {
                 Self::TimestampRequest(Timestamps::read(first, second, body)?)
             }
             Icmpv4Type::TIMESTAMP_REPLY => {
                 Self::TimestampReply(Timestamps::read(first, second, body)?)
             }
-            Icmpv4Type::INFORMATION_REQUEST => Self::InformationRequest {
+            Icmpv4Type::INFORMATION_REQUEST if body.is_empty() => Self::InformationRequest {
                 identifier: first,
                 sequence: second,
             },
-            Icmpv4Type::INFORMATION_REPLY => Self::InformationReply {
+            Icmpv4Type::INFORMATION_REPLY if body.is_empty() => Self::InformationReply {
                 identifier: first,
                 sequence: second,
             },
@@ -275,9 +281,9 @@ impl<'a> Icmpv4Kind<'a> {
                 quoted: body,
             },
             Icmpv4Type::EXTENDED_ECHO_REQUEST => {
-                Self::ExtendedEchoRequest(ExtendedEchoRequest::new(word, body))
+                Self::ExtendedEchoRequest(ExtendedEchoRequest::new(word, body)?)
             }
-            Icmpv4Type::EXTENDED_ECHO_REPLY => {
+            Icmpv4Type::EXTENDED_ECHO_REPLY if body.is_empty() => {
                 Self::ExtendedEchoReply(ExtendedEchoReply::new(code, word))
             }
             _ => return None,
@@ -444,13 +450,18 @@ pub(super) const fn quote_len(message_type: Icmpv4Type, word: [u8; 4]) -> usize 
 
 impl Timestamps {
     fn read(identifier: u16, sequence: u16, body: &[u8]) -> Option<Self> {
-        let (times, _) = body.first_chunk::<12>()?.as_chunks::<4>();
+        let (times, []) = body.as_chunks::<4>() else {
+            return None;
+        };
+        let [originate, receive, transmit] = times else {
+            return None;
+        };
         Some(Self {
             identifier,
             sequence,
-            originate: u32::from_be_bytes(times[0]),
-            receive: u32::from_be_bytes(times[1]),
-            transmit: u32::from_be_bytes(times[2]),
+            originate: u32::from_be_bytes(*originate),
+            receive: u32::from_be_bytes(*receive),
+            transmit: u32::from_be_bytes(*transmit),
         })
     }
 }
@@ -460,7 +471,7 @@ impl AddressMask {
         Some(Self {
             identifier,
             sequence,
-            mask: Ipv4Addr::from(*body.first_chunk::<4>()?),
+            mask: Ipv4Addr::from(<[u8; 4]>::try_from(body).ok()?),
         })
     }
 }

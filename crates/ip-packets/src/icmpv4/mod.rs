@@ -31,7 +31,8 @@ impl<'a> Icmpv4Message<'a> {
     ///
     /// # Errors
     /// [`ParseError`] if there are less than 8 bytes, or less than the type always has: the times
-    /// of a timestamp, the mask of an address mask, the routers that an advertisement counts.
+    /// of a timestamp, the mask of an address mask, the routers that an advertisement counts; or if
+    /// the structure of an extended echo request is malformed.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
         let message = Self::split(bytes)?;
@@ -41,7 +42,8 @@ impl<'a> Icmpv4Message<'a> {
 
     /// Reads what there is of a message: see [`Lenient`].
     ///
-    /// What is too short for its type is [`Icmpv4Kind::Other`].
+    /// What is too short for its type, or has bytes behind what its type has, is
+    /// [`Icmpv4Kind::Other`].
     ///
     /// # Errors
     /// [`ParseError`] if there are less than 8 bytes.

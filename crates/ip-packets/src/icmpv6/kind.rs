@@ -11,12 +11,13 @@ use super::ndp::{
 };
 use crate::error::{Layer, ParseError, short_header};
 use crate::icmp::{quoted_part, structure_len, two_words, write_structure};
+use crate::multicast::all_of;
 use crate::{BuildError, Echo, ExtendedEchoReply, ExtendedEchoRequest, Sequence, TimeExceededCode};
 
 /// What a message says.
 ///
 /// Reserved bits are not kept, nor the code where it has no meaning; the message's own accessors
-/// have them.
+/// have them, and the extensions of errors. All else writes back as it was.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Icmpv6Kind<'a> {
@@ -101,7 +102,7 @@ pub enum Icmpv6Kind<'a> {
     ExtendedEchoRequest(ExtendedEchoRequest<'a>),
     /// The state of an interface. RFC 8335.
     ExtendedEchoReply(ExtendedEchoReply),
-    /// Any other type, and what is too short for its type.
+    /// Any other type, and what has not the length of its type.
     Other {
         /// The type.
         message_type: Icmpv6Type,
@@ -153,6 +154,10 @@ pub(super) fn check(message_type: Icmpv6Type, body: &[u8]) -> Result<(), ParseEr
         | Icmpv6Type::REDIRECT => NdpOptions::from_bytes(rest).stopped(),
         Icmpv6Type::MLD_QUERY => mld::check_query(rest),
         Icmpv6Type::MLD2_REPORT => mld::records(body).stopped,
+        Icmpv6Type::EXTENDED_ECHO_REQUEST => {
+            let checked = ExtendedEchoRequest::check(rest);
+            return checked.map_err(|error| error.within(Layer::Icmpv6, HEADER_LEN + needed));
+        }
         _ => None,
     };
     match inner {
@@ -202,9 +207,9 @@ impl<'a> Icmpv6Kind<'a> {
                 quoted: rest,
             },
             Icmpv6Type::EXTENDED_ECHO_REQUEST => {
-                Self::ExtendedEchoRequest(ExtendedEchoRequest::new(*word, rest))
+                ExtendedEchoRequest::new(*word, rest).map_or(other, Self::ExtendedEchoRequest)
             }
-            Icmpv6Type::EXTENDED_ECHO_REPLY => {
+            Icmpv6Type::EXTENDED_ECHO_REPLY if rest.is_empty() => {
                 Self::ExtendedEchoReply(ExtendedEchoReply::new(code, *word))
             }
             Icmpv6Type::MULTICAST_ROUTER_ADVERTISEMENT if rest.is_empty() => {
@@ -260,16 +265,16 @@ impl<'a> Icmpv6Kind<'a> {
             }
             Icmpv6Type::MLD_QUERY => {
                 let (group, rest) = address_and_rest()?;
-                Self::MldQuery(MldQuery::read(word, group, rest))
+                Self::MldQuery(MldQuery::read(word, group, rest)?)
             }
             Icmpv6Type::MLD_REPORT => Self::MldReport {
-                group: address_and_rest()?.0,
+                group: group_alone(rest)?,
             },
             Icmpv6Type::MLD_DONE => Self::MldDone {
-                group: address_and_rest()?.0,
+                group: group_alone(rest)?,
             },
             Icmpv6Type::MLD2_REPORT => Self::Mld2Report {
-                records: mld::records(body).read,
+                records: all_of(mld::records(body), rest)?,
             },
             _ => return None,
         })
@@ -458,6 +463,11 @@ pub(super) const fn quote_len(message_type: Icmpv6Type, word: [u8; 4]) -> usize 
         Icmpv6Type::DESTINATION_UNREACHABLE | Icmpv6Type::TIME_EXCEEDED => word[0] as usize * 8,
         _ => 0,
     }
+}
+
+/// Reads a group with nothing behind it.
+fn group_alone(rest: &[u8]) -> Option<Ipv6Addr> {
+    Some(<[u8; 16]>::try_from(rest).ok()?.into())
 }
 
 fn router_advertisement(word: [u8; 4], rest: &[u8]) -> Option<RouterAdvertisement<'_>> {

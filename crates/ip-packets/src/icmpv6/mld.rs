@@ -25,12 +25,13 @@ pub struct MldQuery<'a> {
 }
 
 impl<'a> MldQuery<'a> {
-    pub(super) fn read(word: [u8; 4], group: Ipv6Addr, rest: &'a [u8]) -> Self {
-        Self {
+    /// Reads what follows the group; `None` if something follows that belongs to no version.
+    pub(super) fn read(word: [u8; 4], group: Ipv6Addr, rest: &'a [u8]) -> Option<Self> {
+        Some(Self {
             maximum_response: u16::from_be_bytes([word[0], word[1]]),
             group,
-            v2: SourceQuery::read(rest).ok(),
-        }
+            v2: SourceQuery::read_all(rest)?,
+        })
     }
 
     /// Returns how long an answer may take.

@@ -42,8 +42,9 @@ impl<'a> Icmpv6Message<'a> {
     ///
     /// # Errors
     /// [`ParseError`] if there are less than 4 bytes, or less than the type always has; if an
-    /// option of neighbor discovery has no length or is cut off, and if there are fewer sources or
-    /// records of multicast listeners than the message counts.
+    /// option of neighbor discovery has no length or is cut off, if there are fewer sources or
+    /// records of multicast listeners than the message counts, and if the structure of an extended
+    /// echo request is malformed.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
         let message = Self::split(bytes)?;
@@ -53,7 +54,8 @@ impl<'a> Icmpv6Message<'a> {
 
     /// Reads what there is of a message: see [`Lenient`].
     ///
-    /// What is too short for its type is [`Icmpv6Kind::Other`]; options and records are there up
+    /// What is too short for its type, or has bytes behind what its type has, is
+    /// [`Icmpv6Kind::Other`]; options and records are there up
     /// to the first that cannot be read.
     ///
     /// # Errors

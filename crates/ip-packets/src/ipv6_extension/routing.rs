@@ -66,7 +66,8 @@ pub struct RplRoute<'a> {
     pub elided: u8,
     /// How many octets the last address leaves out; 15 at most.
     pub elided_in_last: u8,
-    /// How many bytes behind the addresses are padding; 15 at most.
+    /// How many of the bytes of `addresses` are padding; 15 at most. What fills the header up to a
+    /// multiple of 8 bytes is counted beside when it is written.
     pub padding: u8,
     /// The addresses with their padding.
     pub addresses: &'a [u8],
@@ -102,6 +103,13 @@ impl<'a> RplRoute<'a> {
         };
         let last = (!last.is_empty()).then_some(last);
         most.chunks_exact(len).chain(last).map(complete)
+    }
+
+    /// Returns the padding with what fills the header up.
+    fn written_padding(&self) -> u8 {
+        let len = self.addresses.len();
+        let [filled, ..] = (len.next_multiple_of(8) - len).to_le_bytes();
+        self.padding.saturating_add(filled).min(15)
     }
 
     fn read(segments_left: u8, data: &'a [u8]) -> Option<Self> {
@@ -212,7 +220,7 @@ impl<'a> RoutingHeader<'a> {
             }
             Self::Rpl(route) => {
                 let lengths = route.elided << 4 | route.elided_in_last & 0x0f;
-                put(&[lengths, route.padding << 4, 0, 0]);
+                put(&[lengths, route.written_padding() << 4, 0, 0]);
                 put(route.addresses);
             }
             Self::Segments {

@@ -130,7 +130,8 @@ fn routing_headers_are_laid_out_by_their_type() {
 #[test]
 fn checksums_cover_the_home_address_of_the_sender() {
     let home = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 5);
-    let options = [Ipv6Option::HomeAddress(home)];
+    // It must stand 6 bytes behind a multiple of 8 in its header. RFC 6275 §6.3.
+    let options = [Ipv6Option::PadN(2), Ipv6Option::HomeAddress(home)];
     let extensions = [Ipv6Extension::Destination(Ipv6Options::new(&options))];
     let packet = v6(SOURCE_V6, DESTINATION_V6)
         .extensions(&extensions)

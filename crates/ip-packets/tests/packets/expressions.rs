@@ -220,6 +220,24 @@ fn an_extension_belongs_to_the_innermost_message_that_can_have_it() {
 }
 
 #[test]
+fn options_stand_where_they_must() {
+    let bytes = built("ip6()/dstopts([home(fd00::5)])/udp()");
+    assert_eq!(bytes[40..48], [17, 2, 1, 2, 0, 0, 0xc9, 16]);
+    let bytes = built("ip6()/hbh([pad1,jumbo(70000)])/udp()");
+    assert_eq!(bytes[40..48], [17, 1, 0, 1, 1, 0, 0xc2, 4]);
+}
+
+#[test]
+fn two_routes_and_the_checksum_agree() {
+    let text =
+        "ip6()/routing(type=0,addresses=[fd00::7])/routing(type=0,addresses=[fd00::8])/udp()";
+    let bytes = built(text);
+    let packet = IpPacket::parse(&bytes).unwrap();
+    let datagram = packet.udp().unwrap();
+    assert!(datagram.checksum_is_valid(&packet.pseudo_header()));
+}
+
+#[test]
 fn an_extended_echo_asks_about_an_interface() {
     for (text, object) in [
         ("ifname(\"eth0\")", IcmpObject::InterfaceName(b"eth0")),
@@ -338,13 +356,6 @@ fn errors_point_at_the_column() {
         ("ip6()/icmp6(type=1,gw=10.0.0.1)", 20, "unknown field"),
         ("ip6()/icmp6(type=13,ori=1)", 21, "unknown field"),
         ("ip6()/icmp6(mtu=1280,ptr=7)", 26, "set twice"),
-        ("ip()/udp()/ext([mpls(16)])", 12, "no ICMP error before it"),
-        ("ip()/icmp(type=8)/ext()", 19, "no ICMP error before it"),
-        (
-            "ip()/icmp(type=11)/ip()/udp()/ext([mpls(16)])/ext([mpls(17)])",
-            47,
-            "no ICMP error before it",
-        ),
         ("ip()/icmp(type=3,code=4,mtu=70000)", 29, "from 0 to 65535"),
         ("ip6()/hbh([padn(1)])", 17, "at least 2"),
         ("ip6()/hbh([padn(258)])", 17, "from 0 to 257"),
@@ -362,6 +373,23 @@ fn errors_point_at_the_column() {
             error.problem().to_string().contains(start),
             "{text}: {error}"
         );
+        assert_eq!(error.column(), column, "{error}");
+    }
+}
+
+#[test]
+fn an_extension_that_no_message_takes_is_refused_where_it_stands() {
+    let cases = [
+        ("ip()/udp()/ext([mpls(16)])", 12),
+        ("ip()/icmp(type=8)/ext()", 19),
+        (
+            "ip()/icmp(type=11)/ip()/udp()/ext([mpls(16)])/ext([mpls(17)])",
+            47,
+        ),
+    ];
+    for (text, column) in cases {
+        let error = refused(text);
+        assert_eq!(error.problem(), ExpressionProblem::NoSuchError);
         assert_eq!(error.column(), column, "{error}");
     }
 }

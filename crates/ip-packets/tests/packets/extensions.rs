@@ -464,3 +464,41 @@ fn an_encapsulated_payload_is_read_as_far_as_it_is_open() {
     assert_eq!(packet.transport(), Ok(Transport::Encapsulated(expected)));
     assert_eq!(packet.protocol(), Protocol::ESP);
 }
+
+#[test]
+fn the_last_of_several_routing_headers_says_where_a_packet_ends_its_way() {
+    let (first, last) = ([[7; 16]], [[9; 16]]);
+    let route = |addresses| {
+        Ipv6Extension::Routing(RoutingHeader::Source {
+            segments_left: 1,
+            addresses,
+        })
+    };
+    let headers = [route(&first), route(&last)];
+    let bytes = v6([1; 16].into(), [2; 16].into())
+        .extensions(&headers)
+        .udp(1, 2)
+        .build();
+    let packet = Ipv6Packet::parse(&bytes).unwrap();
+    assert_eq!(packet.final_destination(), Ipv6Addr::from([9; 16]));
+}
+
+#[test]
+fn a_route_that_does_not_fill_its_header_says_how_much_is_padding() {
+    let route = RplRoute {
+        segments_left: 1,
+        elided: 10,
+        elided_in_last: 10,
+        padding: 0,
+        addresses: &[1, 2, 3, 4, 5, 6],
+    };
+    let headers = [Ipv6Extension::Routing(RoutingHeader::Rpl(route))];
+    let bytes = v6([1; 16].into(), [2; 16].into())
+        .extensions(&headers)
+        .udp(1, 2)
+        .build();
+    let packet = Ipv6Packet::parse(&bytes).unwrap();
+    let mut expected = [2; 16];
+    expected[10..].copy_from_slice(&[1, 2, 3, 4, 5, 6]);
+    assert_eq!(packet.final_destination(), Ipv6Addr::from(expected));
+}

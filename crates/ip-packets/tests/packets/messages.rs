@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use wirecraft_ip_packets::{
     AddressMask, DomainName, ExtendedEchoCode, ExtendedEchoReply, ExtendedEchoRequest, GroupRecord,
-    GroupRecordKind, IPV4_HEADER_LEN, IcmpObject, Icmpv4Kind, Icmpv4ParameterCode,
+    GroupRecordKind, IPV4_HEADER_LEN, IcmpObject, Icmpv4Kind, Icmpv4Message, Icmpv4ParameterCode,
     Icmpv4PhoturisCode, Icmpv4RedirectCode, Icmpv4RouterCode, Icmpv4Unreachable, Icmpv6Kind,
-    Icmpv6ParameterCode, Icmpv6Unreachable, IgmpKind, IgmpMessage, InterfaceInformation,
-    InterfaceRole, IpPacket, MldQuery, MplsLabel, NdpOption, NdpRedirect, NeighborAdvertisement,
-    NeighborFlags, NeighborSolicitation, NeighborState, Pref64, PrefixFlags, PrefixInformation,
-    RouteInformation, RouterAdvertisement, RouterEntry, RouterFlags, RouterPreference, SctpChunk,
-    SctpChunkType, Sequence, SourceQuery, Timestamps, Transport, ip, v4, v6,
+    Icmpv6Message, Icmpv6ParameterCode, Icmpv6Unreachable, IgmpKind, IgmpMessage,
+    InterfaceInformation, InterfaceRole, IpPacket, MldQuery, MplsLabel, NdpOption, NdpRedirect,
+    NeighborAdvertisement, NeighborFlags, NeighborSolicitation, NeighborState, Pref64, PrefixFlags,
+    PrefixInformation, RouteInformation, RouterAdvertisement, RouterEntry, RouterFlags,
+    RouterPreference, SctpChunk, SctpChunkType, Sequence, SourceQuery, Timestamps, Transport, ip,
+    v4, v6,
 };
 
 const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -433,4 +434,98 @@ fn a_code_of_zero_is_ten_seconds_before_version_3_and_no_time_in_it() {
     };
     assert_eq!(query(&[]), Duration::from_secs(10));
     assert_eq!(query(&[0; 4]), Duration::ZERO);
+}
+
+/// Messages with bytes behind what their type has, and with objects of other lengths than their class has.
+#[cfg(feature = "text")]
+const UNTYPED: &[&str] = &[
+    "ip()/icmp(type=13)/hex(000000010000000200000003ff)",
+    "ip()/icmp(type=17)/hex(ffffff0000)",
+    "ip()/icmp(type=10)/hex(00)",
+    "ip()/icmp(type=15)/hex(00)",
+    "ip()/icmp(type=9,word=0x01020708)/hex(0a00000100000001ffff)",
+    "ip()/icmp(type=43)/hex(00)",
+    "ip()/icmp(type=42)/ext()",
+    "ip()/igmp(type=0x16)/hex(00)",
+    "ip()/igmp(type=0x17)/hex(00)",
+    "ip()/igmp(type=0x11,qqic=1)/hex(00)",
+    "ip()/igmp3r([record(4,224.0.0.1)])/hex(00)",
+    "ip6()/mldr(ff02::1)/hex(00)",
+    "ip6()/mldd(ff02::1)/hex(00)",
+    "ip6()/mldq(qqic=1)/hex(00)",
+    "ip6()/mld2r([record(4,ff02::1)])/hex(00)",
+    "ip6()/icmp6(type=161)/hex(00)",
+    "ip6()/icmp6(type=160)/ext()",
+];
+
+#[cfg(feature = "text")]
+#[test]
+fn what_a_type_would_lose_is_none_of_it_and_writes_back_the_same() {
+    for text in UNTYPED {
+        let expression: wirecraft_ip_packets::Expression = text.parse().unwrap();
+        let bytes = expression.build(&wirecraft_ip_packets::Defaults::default());
+        let bytes = bytes.unwrap();
+        let packet = IpPacket::parse(&bytes).unwrap();
+        let four = v4([0, 0, 0, 0].into(), [0, 0, 0, 0].into());
+        let six = v6([0; 16].into(), [0; 16].into());
+        let rebuilt = match packet.transport().unwrap() {
+            Transport::Icmpv4(message) => {
+                assert!(matches!(message.kind(), Icmpv4Kind::Other { .. }), "{text}");
+                four.icmpv4(message.kind()).build()
+            }
+            Transport::Icmpv6(message) => {
+                assert!(matches!(message.kind(), Icmpv6Kind::Other { .. }), "{text}");
+                six.icmpv6(message.kind()).build()
+            }
+            Transport::Igmp(message) => {
+                assert!(matches!(message.kind(), IgmpKind::Other { .. }), "{text}");
+                four.igmp(message.kind()).build()
+            }
+            other => panic!("{text} is {other:?}"),
+        };
+        assert_eq!(rebuilt, bytes, "{text}");
+    }
+}
+
+#[test]
+fn a_malformed_structure_of_an_extended_echo_is_an_error_and_kept() {
+    let body = [0x20, 0, 0, 0, 0, 2, 3, 1];
+    let bytes = v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into())
+        .icmp(42, 0)
+        .payload(&body)
+        .build();
+    let error = Icmpv4Message::parse(&bytes[20..]).unwrap_err();
+    assert_eq!(error.offset(), 8 + 4);
+    let lenient = Icmpv4Message::parse_lenient(&bytes[20..]).unwrap();
+    assert!(matches!(lenient.read.kind(), Icmpv4Kind::Other { body: it, .. } if it == body));
+    let bytes = v6([1; 16].into(), [2; 16].into())
+        .icmp(160, 0)
+        .payload(&body)
+        .build();
+    assert_eq!(
+        Icmpv6Message::parse(&bytes[40..]).unwrap_err().offset(),
+        8 + 4
+    );
+}
+
+#[test]
+fn an_address_of_another_length_than_its_family_has_is_of_no_interface() {
+    let object = |data: &'static [u8]| IcmpObject::Unknown {
+        class: wirecraft_ip_packets::IcmpObjectClass::INTERFACE_IDENTIFICATION,
+        kind: 3,
+        data,
+    };
+    for data in [
+        &[0, 1, 16, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..],
+        &[0, 1, 4, 0, 1, 2, 3, 4, 9, 9, 9, 9],
+    ] {
+        let objects = [object(data)];
+        let written = v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into())
+            .icmp_time_exceeded(&[])
+            .extensions(&objects)
+            .build();
+        let message = Icmpv4Message::parse(&written[20..]).unwrap();
+        let read = message.extensions().unwrap().unwrap().objects();
+        assert!(read.iter().eq(objects), "{read:?}");
+    }
 }

@@ -105,7 +105,8 @@ registry! {
 
 /// One option of neighbor discovery.
 ///
-/// What has not the length that its kind requires is [`Unknown`](Self::Unknown). On the wire every
+/// What has not the length that its kind requires, or more padding than that needs, is
+/// [`Unknown`](Self::Unknown). On the wire every
 /// option takes a multiple of 8 bytes: data is padded with zeros when written, and comes with its
 /// padding when read, but for texts.
 #[non_exhaustive]
@@ -267,7 +268,8 @@ impl<'a> Element<'a> for NdpOption<'a> {
         };
         let kind = NdpOptionKind::new(*kind);
         let unknown = Self::Unknown { kind, data };
-        Ok((Self::known(kind, data).unwrap_or(unknown), len))
+        let known = Self::known(kind, data).filter(|option| option.encoded_len() == len);
+        Ok((known.unwrap_or(unknown), len))
     }
 
     fn encoded_len(&self) -> usize {
