@@ -123,7 +123,7 @@ impl Packets {
     }
 
     fn extension_headers(&mut self) -> String {
-        match self.below(12) {
+        match self.below(16) {
             0 => "/hbh([ra(0)])".to_owned(),
             1 => "/hbh([padn(4)])/dstopts([padn(6)])".to_owned(),
             2 => format!("/dstopts([padn({})])", 2 + self.below(60)),
@@ -136,18 +136,46 @@ impl Packets {
             ),
             5 => format!("/srh([{}],segleft=0)", self.v6()),
             6 => format!("/frag(id={})", self.number(32)),
+            7 => format!("/ah(spi={},seq={})", 256 + self.number(20), self.number(32)),
+            8 => format!(
+                "/routing(type=3,segleft=0,addresses=[{},{}])",
+                self.v6(),
+                self.v6()
+            ),
+            9 => format!("/routing(type=0,segleft=0,addresses=[{}])", self.v6()),
             _ => String::new(),
         }
     }
 
+    /// Packets whose payload only who has the key can read, or knows that nobody changed.
+    fn secured(&mut self) -> String {
+        let (spi, sequence) = (256 + self.number(20), self.number(32));
+        if self.chance() {
+            let (ip, udp) = (self.ipv4(), self.udp());
+            return format!(
+                "{ip}/ah(spi={spi},seq={sequence},icv={})/{udp}",
+                self.hex(12)
+            );
+        }
+        let len = 24 + 4 * self.below(30);
+        let (ip, sealed) = (self.ip(), self.hex(len));
+        format!("{ip}/esp(spi={spi},seq={sequence})/{sealed}")
+    }
+
     fn tcp(&mut self) -> String {
-        let (ports, options) = (self.ports(), self.tcp_options());
+        let ports = self.ports();
+        let (flags, options) = if self.below(5) == 0 {
+            let (flags, options) = self.multipath();
+            (flags, format!(",options=[{options}]"))
+        } else {
+            let flags = self.pick(&["S", "SA", "A", "PA", "FA", "RA", "R", "SEC", "SECN", "UA"]);
+            (flags, self.tcp_options())
+        };
         let (seq, window) = (self.number(32), self.number(16));
-        let (flags, ack) =
-            match self.pick(&["S", "SA", "A", "PA", "FA", "RA", "R", "SEC", "SECN", "UA"]) {
-                flags if flags.contains('A') => (flags, self.number(32)),
-                flags => (flags, 0),
-            };
+        let ack = match flags.contains('A') {
+            true => self.number(32),
+            false => 0,
+        };
         let urgent = match flags {
             "UA" => format!(",urgptr={}", 1 + self.number(15)),
             _ => String::new(),
@@ -162,8 +190,54 @@ impl Packets {
         )
     }
 
+    /// A multipath option in a segment that may have it, with the flags of that.
+    fn multipath(&mut self) -> (&'static str, String) {
+        let (id, a, b, c) = (
+            self.number(8),
+            self.number(32),
+            self.number(32),
+            self.number(32),
+        );
+        let (key, len) = (a << 32 | b, self.number(16));
+        match self.below(15) {
+            0 => ("S", "mpcapable()".to_owned()),
+            1 => ("SA", format!("mpcapable(flags=0x81,sender={key})")),
+            2 => ("A", format!("mpcapable(sender={key},receiver={c})")),
+            3 => (
+                "PA",
+                format!("nop,nop,mpcapable(sender={key},receiver={c},len={len})"),
+            ),
+            4 => ("S", format!("mpjoin({},{id},token={a},nonce={b})", id & 1)),
+            5 => ("SA", format!("mpjoin(id={id},hmac={key},nonce={c})")),
+            6 => ("A", format!("mpjoin(hmac={})", self.hex(20))),
+            7 => ("A", format!("dss(ack={a})")),
+            8 => (
+                "PA",
+                format!("nop,nop,dss(ack={a},seq={b},subseq={c},len={len})"),
+            ),
+            9 => (
+                "A",
+                format!("dss(ack64={key},seq64={key},subseq={c},len={len},csum={len},fin=1)"),
+            ),
+            10 => {
+                let (address, port) = (self.v4(), 1 + self.number(15));
+                ("A", format!("nop,nop,addaddr({id},{address},{port},{key})"))
+            }
+            11 => ("A", format!("nop,nop,addaddr({id},{})", self.v6())),
+            12 => (
+                "A",
+                format!("remaddr([{id},{}]),nop,nop,nop", self.number(8)),
+            ),
+            13 => ("A", format!("mpprio({},{id})", id & 1)),
+            _ => {
+                let option = self.pick(&["mpfail", "fastclose"]);
+                ("A", format!("{option}({key})"))
+            }
+        }
+    }
+
     fn tcp_options(&mut self) -> String {
-        let options = match self.below(14) {
+        let options = match self.below(17) {
             0 => format!("mss({})", self.number(16)),
             1 => format!(
                 "mss({}),sackok,ts({},0),nop,wscale({})",
@@ -182,7 +256,15 @@ impl Packets {
             6 => format!("ao({},{},{})", self.number(8), self.number(8), self.hex(12)),
             7 => format!("uto({})", 1 + self.number(14)),
             8 => format!("nop,nop,tfo({})", self.hex(8)),
-            9 => "mptcp(5,hex(01)),nop".to_owned(),
+            9 => "mpprio(1),nop".to_owned(),
+            13 => "tfo(),nop,nop".to_owned(),
+            14 => format!(
+                "nop,accecn1({},{},{})",
+                self.number(24),
+                self.number(24),
+                self.number(24)
+            ),
+            15 => format!("exp(253,{},{})", self.number(16), self.hex(4)),
             10 => format!(
                 "accecn0({},{},{}),nop",
                 self.number(24),
@@ -221,7 +303,23 @@ impl Packets {
 
     fn icmp(&mut self) -> String {
         let (quoted, gateway) = (self.quoted_v4(), self.v4());
-        match self.below(8) {
+        match self.below(15) {
+            8 => format!("icmp(type=17,id={},seq=1)", self.number(16)),
+            9 => format!(
+                "icmp(type=18,id={},seq=1,mask=255.255.0.0)",
+                self.number(16)
+            ),
+            10 => format!(
+                "icmp(type=42,word={:#x}01)/ext([{}])",
+                self.number(24),
+                self.asked()
+            ),
+            11 => format!("icmp(type=43,word={:#x}47)", self.number(24)),
+            12 => format!(
+                "icmp(type=9,word=0x01020708)/hex(0a0000{:02x}00000001)",
+                self.number(8)
+            ),
+            13 => format!("icmp(type=11)/{quoted}/ext([{}])", self.interface()),
             0 => format!(
                 "icmp(type=3,code={})/{quoted}",
                 self.pick(&["0", "1", "2", "3", "9", "10", "13"])
@@ -240,9 +338,31 @@ impl Packets {
         }
     }
 
+    /// What an extended echo asks about.
+    fn asked(&mut self) -> String {
+        match self.below(3) {
+            0 => "ifname(\"eth0\")".to_owned(),
+            1 => format!("ifindex({})", self.number(32)),
+            _ => format!("ifaddr({})", self.v4()),
+        }
+    }
+
+    /// What a router says of an interface.
+    fn interface(&mut self) -> String {
+        let (role, index) = (self.below(4), self.number(32));
+        format!("iface({role},{index},mtu={})", 1280 + self.below(8000))
+    }
+
     fn icmp6(&mut self) -> String {
         let quoted = self.quoted_v6();
-        match self.below(6) {
+        match self.below(9) {
+            5 => format!(
+                "icmp6(type=160,word={:#x}01)/ext([{}])",
+                self.number(24),
+                self.asked()
+            ),
+            6 => format!("icmp6(type=161,word={:#x}47)", self.number(24)),
+            7 => format!("icmp6(type=3)/{quoted}/ext([{}])", self.interface()),
             0 => format!("icmp6(type=1,code={})/{quoted}", self.below(7)),
             1 => format!("icmp6(type=2,mtu={})/{quoted}", 1280 + self.below(200)),
             2 => format!("icmp6(type=3,code={})/{quoted}", self.below(2)),
@@ -331,7 +451,8 @@ impl Iterator for Packets {
     type Item = String;
 
     fn next(&mut self) -> Option<String> {
-        let expression = match self.below(16) {
+        let expression = match self.below(17) {
+            10 => self.secured(),
             0 | 1 => format!("{}/{}", self.ipv4(), self.icmp()),
             2 | 3 => format!("{}/{}", self.ipv6(), self.icmp6()),
             4 => self.neighbour(),

@@ -1,10 +1,12 @@
 //! The fields of a packet under the names that tshark has for them.
 
 use wirecraft_ip_packets::{
-    GrePacket, IcmpExtensions, Icmpv4Kind, Icmpv4Message, Icmpv6Kind, Icmpv6Message, IgmpMessage,
+    AuthenticatedPacket, GrePacket, IcmpExtensions, Icmpv4Message, Icmpv6Message, IgmpMessage,
     IgmpType, IpPacket, Ipv4Packet, Ipv6Packet, ParseError, Protocol, SctpPacket, TcpSegment,
     Transport, UdpDatagram, UdpLiteDatagram,
 };
+
+use crate::{messages, tcp_options};
 
 /// What tshark says of a checksum that it computed and found right: 0 is wrong, 2 not verified.
 const GOOD: u8 = 1;
@@ -35,8 +37,23 @@ impl Fields {
         fields
     }
 
-    fn add(&mut self, name: &'static str, value: impl ToString) {
+    pub(crate) fn add(&mut self, name: &'static str, value: impl ToString) {
         self.0.push((name, value.to_string()));
+    }
+
+    /// Adds a field where there is a value for it.
+    pub(crate) fn add_some(&mut self, name: &'static str, value: Option<impl ToString>) {
+        if let Some(value) = value {
+            self.add(name, value);
+        }
+    }
+
+    /// Adds bytes in hexadecimal, if there are any.
+    pub(crate) fn bytes(&mut self, name: &'static str, bytes: &[u8]) {
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        if !digits.is_empty() {
+            self.add(name, digits);
+        }
     }
 
     fn packet(&mut self, bytes: &[u8]) {
@@ -56,9 +73,26 @@ impl Fields {
             Ok(Transport::Igmp(message)) => self.igmp(&message),
             Ok(Transport::Gre(gre)) => self.gre(&gre),
             Ok(Transport::Sctp(sctp)) => self.sctp(&sctp),
+            Ok(Transport::Encapsulated(it)) => {
+                self.add("esp.spi", format!("{:#010x}", it.spi));
+                self.add("esp.sequence", it.sequence);
+            }
+            Ok(Transport::Authenticated(it)) => self.authenticated(&it),
             Ok(Transport::Other(Protocol::IPV4 | Protocol::IPV6, inner)) => self.packet(inner),
             Ok(_) => {}
             Err(error) => self.add("error", error),
+        }
+    }
+
+    /// The authentication header of version 4; that of version 6 is an extension header.
+    fn authenticated(&mut self, it: &AuthenticatedPacket<'_>) {
+        self.add("ah.spi", format!("{:#010x}", it.header.spi));
+        self.add("ah.sequence", it.header.sequence);
+        self.bytes("ah.icv", it.header.icv);
+        if it.protocol == Protocol::UDP
+            && let Ok(datagram) = UdpDatagram::parse(it.payload)
+        {
+            self.udp(&datagram);
         }
     }
 
@@ -84,10 +118,7 @@ impl Fields {
         self.add("icmp.type", message.message_type().number());
         self.add("icmp.code", message.code());
         self.sum(ICMP, message.checksum());
-        if let Icmpv4Kind::EchoRequest(echo) | Icmpv4Kind::EchoReply(echo) = message.kind() {
-            self.add("icmp.ident", echo.identifier);
-            self.add("icmp.seq", echo.sequence);
-        }
+        messages::icmpv4(self, &message.kind());
         self.extensions(message.extensions());
     }
 
@@ -95,22 +126,19 @@ impl Fields {
         self.add("icmpv6.type", message.message_type().number());
         self.add("icmpv6.code", message.code());
         self.sum(ICMPV6, message.checksum());
-        match message.kind() {
-            Icmpv6Kind::EchoRequest(echo) | Icmpv6Kind::EchoReply(echo) => {
-                let identifier = format!("{:#06x}", echo.identifier);
-                self.add("icmpv6.echo.identifier", identifier);
-                self.add("icmpv6.echo.sequence_number", echo.sequence);
-            }
-            Icmpv6Kind::PacketTooBig { mtu, .. } => self.add("icmpv6.mtu", mtu),
-            _ => {}
-        }
+        messages::icmpv6(self, &message.kind());
         self.extensions(message.extensions());
     }
 
     /// The extensions of an error have a checksum of their own.
     fn extensions(&mut self, extensions: Result<Option<IcmpExtensions<'_>>, ParseError>) {
         match extensions {
-            Ok(Some(extensions)) => self.sum(EXTENSIONS, extensions.checksum()),
+            Ok(Some(extensions)) => {
+                self.sum(EXTENSIONS, extensions.checksum());
+                for object in extensions.objects().iter() {
+                    messages::object(self, &object);
+                }
+            }
             Ok(None) => {}
             Err(error) => self.add("error", error),
         }
@@ -178,6 +206,9 @@ impl Fields {
         self.add("ipv6.flow", format!("{:#08x}", packet.flow_label()));
         self.add("ipv6.plen", packet.as_bytes().len() - 40);
         self.add("ipv6.nxt", packet.next_header().number());
+        for header in packet.extension_headers() {
+            messages::extension(self, &header);
+        }
         if let Some(fragment) = packet.fragment() {
             self.add(
                 "ipv6.fraghdr.ident",
@@ -199,8 +230,8 @@ impl Fields {
         self.sum(TCP, segment.checksum());
         self.add("tcp.urgent_pointer", segment.urgent_pointer());
         self.add("tcp.len", segment.payload().len());
-        if let Some(mss) = segment.mss() {
-            self.add("tcp.options.mss_val", mss);
+        for option in segment.options().flatten() {
+            tcp_options::add(self, &option);
         }
     }
 
@@ -246,19 +277,13 @@ pub(crate) const COMPARED: &[&str] = &[
     "tcp.window_size_value",
     "tcp.urgent_pointer",
     "tcp.len",
-    "tcp.options.mss_val",
     "udp.srcport",
     "udp.dstport",
     "udp.length",
     "icmp.type",
     "icmp.code",
-    "icmp.ident",
-    "icmp.seq",
     "icmpv6.type",
     "icmpv6.code",
-    "icmpv6.echo.identifier",
-    "icmpv6.echo.sequence_number",
-    "icmpv6.mtu",
     "igmp.type",
     "gre.proto",
     "gre.key",
@@ -267,4 +292,6 @@ pub(crate) const COMPARED: &[&str] = &[
     "sctp.dstport",
     "sctp.verification_tag",
     "sctp.chunk_type",
+    "esp.spi",
+    "esp.sequence",
 ];

@@ -7,7 +7,9 @@
 )]
 
 mod fields;
+mod messages;
 mod options;
+mod tcp_options;
 mod tcpdump;
 mod tshark;
 

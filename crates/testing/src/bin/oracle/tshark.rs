@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::fields::{COMPARED, Fields, SUMS};
-use crate::{Difference, Sample, output};
+use crate::{Difference, Sample, messages, output, tcp_options};
 
 /// Every checksum is verified, and nothing is put together or made relative.
 const PREFERENCES: &[&str] = &[
@@ -57,8 +57,14 @@ pub(crate) fn check(file: &Path, samples: &[Sample]) -> Result<Vec<Difference>> 
 
 /// Returns the names of all fields that are asked for.
 fn asked() -> impl Iterator<Item = &'static str> {
-    let compared = COMPARED.iter().chain(SUMS.as_flattened());
-    compared.chain(COMPLAINTS).copied()
+    let lists = [
+        COMPARED,
+        messages::COMPARED,
+        tcp_options::COMPARED,
+        SUMS.as_flattened(),
+        COMPLAINTS,
+    ];
+    lists.into_iter().flatten().copied()
 }
 
 /// Returns the protocols that tshark would guess from payloads, which here mean nothing.
