@@ -1,6 +1,6 @@
 //! Internet checksums computed in full, the plain way.
 
-use wirecraft_ip_packets::{IpPacket, Transport};
+use wirecraft_ip_packets::{IpPacket, Protocol, Transport, UdpLiteDatagram};
 
 /// What is left of the one's complement sum of `bytes`: 0 where they hold their checksum.
 ///
@@ -14,18 +14,72 @@ pub(crate) fn residue(bytes: &[u8]) -> u32 {
     u32::try_from(sum % 0xffff).expect("less than 16 bits are left")
 }
 
+/// What the checksum of an upper layer covers.
+struct Covered<'a> {
+    bytes: &'a [u8],
+    /// The length that the pseudo header says, in bytes; `None` where there is no such header.
+    len: Option<usize>,
+}
+
+/// The bytes of a packet that its upper checksum covers; `None` where there is no checksum.
+fn covered<'a>(packet: &IpPacket<'a>) -> Option<Covered<'a>> {
+    let with_len = |bytes: &'a [u8]| Covered {
+        bytes,
+        len: Some(bytes.len()),
+    };
+    Some(match packet.transport().ok()? {
+        Transport::Tcp(segment) => with_len(segment.as_bytes()),
+        Transport::Udp(datagram) if datagram.checksum() == 0 => return None,
+        Transport::Udp(datagram) => with_len(datagram.as_bytes()),
+        Transport::UdpLite(datagram) => lite(&datagram)?,
+        Transport::Icmpv4(message) => Covered {
+            bytes: message.as_bytes(),
+            len: None,
+        },
+        Transport::Icmpv6(message) => with_len(message.as_bytes()),
+        Transport::Fragment(bytes) => first_fragment(packet, bytes)?,
+        _ => return None,
+    })
+}
+
+/// A coverage of zero is all of the datagram. RFC 3828 §3.1.
+fn lite<'a>(datagram: &UdpLiteDatagram<'a>) -> Option<Covered<'a>> {
+    let bytes = datagram.as_bytes();
+    let coverage = match u16::from_be_bytes([bytes[4], bytes[5]]) {
+        0 => bytes.len(),
+        coverage => coverage.into(),
+    };
+    (datagram.checksum() != 0).then_some(Covered {
+        bytes: bytes.get(..coverage)?,
+        len: Some(bytes.len()),
+    })
+}
+
+/// A first fragment has the checksum of the whole packet: what is there of it must stay as far from
+/// right as it was, whatever the rest is.
+fn first_fragment<'a>(packet: &IpPacket<'_>, bytes: &'a [u8]) -> Option<Covered<'a>> {
+    let is_first = match packet {
+        IpPacket::V4(packet) => packet.fragment_offset() == 0,
+        IpPacket::V6(packet) => packet.fragment().is_some_and(|it| it.offset == 0),
+    };
+    let (header_len, has_checksum) = match packet.protocol() {
+        Protocol::TCP => (20, true),
+        Protocol::UDP | Protocol::UDP_LITE => (8, bytes.get(6..8)? != [0, 0]),
+        Protocol::ICMPV6 => (4, true),
+        _ => return None,
+    };
+    let is_there = is_first && has_checksum && bytes.len() >= header_len;
+    is_there.then_some(Covered {
+        bytes,
+        len: Some(bytes.len()),
+    })
+}
+
 /// The same for what a packet carries, with its pseudo header; `None` where there is no checksum.
 pub(crate) fn upper_residue(packet: &IpPacket<'_>) -> Option<u32> {
     let mut summed = Vec::new();
-    let (bytes, has_pseudo_header) = match packet.transport().ok()? {
-        Transport::Tcp(segment) => (segment.as_bytes(), true),
-        Transport::Udp(datagram) if datagram.checksum() == 0 => return None,
-        Transport::Udp(datagram) => (datagram.as_bytes(), true),
-        Transport::Icmpv4(message) => (message.as_bytes(), false),
-        Transport::Icmpv6(message) => (message.as_bytes(), true),
-        _ => return None,
-    };
-    if has_pseudo_header {
+    let Covered { bytes, len } = covered(packet)?;
+    if let Some(len) = len {
         match packet {
             IpPacket::V4(packet) => {
                 summed.extend(packet.source().octets());
@@ -37,7 +91,7 @@ pub(crate) fn upper_residue(packet: &IpPacket<'_>) -> Option<u32> {
                 summed.extend(packet.final_destination().octets());
             }
         }
-        let len = u32::try_from(bytes.len()).expect("packets have 16 bits of length");
+        let len = u32::try_from(len).expect("packets have 16 bits of length");
         summed.extend(len.to_be_bytes());
         summed.extend([0, packet.protocol().number()]);
     }

@@ -47,6 +47,9 @@ fn check_v4(bytes: &[u8]) {
     let typed = Icmpv4Message::parse_lenient(&typed[IPV4_HEADER_LEN..]).expect("it was built");
     assert_eq!(typed.read.kind(), kind);
     assert!(typed.read.checksum_is_valid());
+    if lenient.stopped.is_none() && kind.quoted().is_none() {
+        assert_eq!(typed.read.as_bytes().len(), bytes.len(), "{kind:?}");
+    }
 }
 
 fn check_v6(bytes: &[u8]) {
@@ -82,6 +85,9 @@ fn check_v6(bytes: &[u8]) {
     let typed = ip.icmpv6(kind).build();
     let typed = Icmpv6Message::parse_lenient(&typed[IPV6_HEADER_LEN..]).expect("it was built");
     assert_eq!(typed.read.kind(), kind);
+    if lenient.stopped.is_none() && kind.quoted().is_none() {
+        assert_eq!(typed.read.as_bytes().len(), bytes.len(), "{kind:?}");
+    }
 }
 
 /// Extensions stand at the end of a message; why there are none is said of a place in it.

@@ -3,7 +3,8 @@
 use core::net::{IpAddr, SocketAddr};
 
 use wirecraft_ip_packets::{
-    Dscp, Ecn, IPV4_HEADER_LEN, IpPacket, IpPacketMut, IpVersion, Protocol, RewriteError,
+    Dscp, Ecn, IPV4_HEADER_LEN, IpPacket, IpPacketMut, IpVersion, Protocol, RewriteError, TcpFlags,
+    Transport,
 };
 
 use crate::checksums::{residue, upper_residue};
@@ -51,11 +52,15 @@ enum Change {
     Source(SocketAddr),
     Destination(SocketAddr),
     TcpSeq(u32),
+    TcpAck(u32),
+    TcpFlags(TcpFlags),
+    TcpWindow(u16),
+    FlowLabel(u32),
 }
 
 impl Change {
     fn read(input: &mut Input<'_>) -> Self {
-        match input.choice(11) {
+        match input.choice(15) {
             0 => Self::Dscp(Dscp::new(input.byte() & 0x3f)),
             1 => Self::Ecn(Ecn::from_traffic_class(input.byte())),
             2 => Self::HopLimit(input.byte()),
@@ -66,7 +71,11 @@ impl Change {
             7 => Self::DestinationPort(input.word()),
             8 => Self::Source(SocketAddr::new(address(input), input.word())),
             9 => Self::Destination(SocketAddr::new(address(input), input.word())),
-            _ => Self::TcpSeq(input.long()),
+            10 => Self::TcpSeq(input.long()),
+            11 => Self::TcpAck(input.long()),
+            12 => Self::TcpFlags(TcpFlags::from_bits(input.word() & 0x1ff)),
+            13 => Self::TcpWindow(input.word()),
+            _ => Self::FlowLabel(input.long() & 0xf_ffff),
         }
     }
 
@@ -83,6 +92,10 @@ impl Change {
             Self::Source(source) => return packet.set_source(source),
             Self::Destination(destination) => return packet.set_destination(destination),
             Self::TcpSeq(seq) => return packet.set_tcp_seq(seq),
+            Self::TcpAck(ack) => return packet.set_tcp_ack(ack),
+            Self::TcpFlags(flags) => return packet.set_tcp_flags(flags),
+            Self::TcpWindow(window) => return packet.set_tcp_window(window),
+            Self::FlowLabel(label) => return packet.set_flow_label(label),
         }
         Ok(())
     }
@@ -113,14 +126,19 @@ impl Change {
     /// Addresses of the other version, and fields that not every protocol has, may be refused.
     fn may_be_refused(self, packet: &IpPacket<'_>) -> bool {
         let is_other = |address: IpAddr| address.is_ipv4() != (packet.version() == IpVersion::V4);
-        let has_no_ports = packet.tcp().is_err() && packet.udp().is_err();
+        // Of fragments the first ones have ports, if they are long enough.
+        let is_lite = matches!(packet.transport(), Ok(Transport::UdpLite(_)));
+        let has_no_ports = packet.tcp().is_err() && packet.udp().is_err() && !is_lite;
         match self {
             Self::Dscp(_) | Self::Ecn(_) | Self::HopLimit(_) => false,
             Self::Identification(_) => packet.version() == IpVersion::V6,
             Self::SourceAddress(address) | Self::DestinationAddress(address) => is_other(address),
             Self::SourcePort(_) | Self::DestinationPort(_) => has_no_ports,
             Self::Source(to) | Self::Destination(to) => has_no_ports || is_other(to.ip()),
-            Self::TcpSeq(_) => packet.tcp().is_err(),
+            Self::TcpSeq(_) | Self::TcpAck(_) | Self::TcpFlags(_) | Self::TcpWindow(_) => {
+                packet.tcp().is_err()
+            }
+            Self::FlowLabel(_) => packet.version() == IpVersion::V4,
         }
     }
 
@@ -151,6 +169,15 @@ impl Change {
             Self::TcpSeq(seq) => {
                 assert_eq!(packet.protocol(), Protocol::TCP);
                 assert_eq!(packet.payload()[4..8], seq.to_be_bytes());
+            }
+            Self::TcpAck(ack) => assert_eq!(packet.payload()[8..12], ack.to_be_bytes()),
+            Self::TcpFlags(flags) => {
+                assert_eq!(packet.payload()[12] & 1, flags.bits().to_be_bytes()[0]);
+                assert_eq!(packet.payload()[13], flags.bits().to_be_bytes()[1]);
+            }
+            Self::TcpWindow(window) => assert_eq!(packet.payload()[14..16], window.to_be_bytes()),
+            Self::FlowLabel(label) => {
+                assert!(matches!(packet, IpPacket::V6(v6) if v6.flow_label() == label));
             }
         }
     }

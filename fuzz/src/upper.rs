@@ -61,6 +61,9 @@ fn igmp(bytes: &[u8]) {
     let typed = IgmpMessage::parse_lenient(upper(&typed)).expect("it was built");
     assert_eq!(typed.read.kind(), kind);
     assert!(typed.read.checksum_is_valid());
+    if strict.is_ok() {
+        assert_eq!(typed.read.as_bytes().len(), bytes.len(), "{kind:?}");
+    }
     assert!(!format!("{message} {message:#}").is_empty());
 }
 
