@@ -95,6 +95,7 @@ fn main() -> ExitCode {
     macs(&mut harness);
     tags(&mut harness);
     batches(&mut harness);
+    long_batches(&mut harness);
     keys(&mut harness);
     control(&mut harness);
     if harness.all_as_expected {
@@ -248,22 +249,22 @@ fn nonce(number: u8) -> [u8; 12] {
     [0, 0, 0, 0, number, 0, 0, 0, 0, 0, 0, 0]
 }
 
-fn seal_batch(key: &Key, batch: &mut SealedBatch) {
+fn seal_batch<M: AsMut<[u8]>>(key: &Key, batch: &mut [M]) {
     let numbered = batch.iter_mut().zip(0..);
     let mut seals: Vec<Seal<'_>> = numbered
         .map(|(message, number)| Seal {
             nonce: nonce(number),
-            message,
+            message: message.as_mut(),
         })
         .collect();
     key.seal_batch(&mut seals);
 }
 
 /// How many packets open.
-fn open_batch(key: &Key, batch: &mut SealedBatch) -> usize {
+fn open_batch<M: AsMut<[u8]>>(key: &Key, batch: &mut [M]) -> usize {
     let numbered = batch.iter_mut().zip(0..);
     let mut opens: Vec<Open<'_>> = numbered
-        .map(|(message, number)| Open::new(nonce(number), message))
+        .map(|(message, number)| Open::new(nonce(number), message.as_mut()))
         .collect();
     key.open_batch(&mut opens);
     opens.iter().filter(|open| open.result.is_ok()).count()
@@ -311,6 +312,52 @@ fn batches(harness: &mut Harness) {
         let name = format!("key of a batch, {path}");
         harness.constant(&name, 1, with_key, |key| {
             let mut batch = sealed;
+            seal_batch(&Key::with_path(key, path), &mut batch);
+            black_box(&batch);
+        });
+    }
+}
+
+/// The lengths of long packets beside each other, in bytes: enough for all of the code that takes
+/// several blocks of each at a time, and uneven.
+const LONG_LENS: [usize; 8] = [1420, 256, 1404, 1420, 300, 1420, 600, 1420];
+
+/// Batches of long packets, of which every other one has a wrong tag: as above.
+fn long_batches(harness: &mut Harness) {
+    let bytes = [0x5a; 32];
+    for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
+        let key = Key::with_path(&bytes, path);
+        let plain = LONG_LENS.map(|len| vec![0x5a; len + TAG_LEN]);
+        let mut sealed = plain.clone();
+        seal_batch(&key, &mut sealed);
+        let right = sealed
+            .each_ref()
+            .map(|message| *message.last_chunk::<TAG_LEN>().expect("a tag"));
+        let with_wrong_tags = |draws: &mut Draws, class| {
+            let mut tags = right;
+            for tag in tags.iter_mut().step_by(2) {
+                *tag = draws.wrong(class, tag);
+            }
+            tags
+        };
+        let mut batch = sealed.clone();
+        let name = format!("wrong tags of long packets, {path}");
+        harness.constant(&name, 1, with_wrong_tags, |tags| {
+            for ((message, sealed), tag) in batch.iter_mut().zip(&sealed).zip(tags) {
+                message.copy_from_slice(sealed);
+                *message.last_chunk_mut().expect("a tag") = *tag;
+            }
+            assert_eq!(black_box(open_batch(&key, &mut batch)), LONG_LENS.len() / 2);
+        });
+        let with_key = |draws: &mut Draws, class| match class {
+            Class::Fixed => bytes,
+            Class::Random => draws.bytes(),
+        };
+        let name = format!("key of long packets, {path}");
+        harness.constant(&name, 1, with_key, |key| {
+            for (message, plain) in batch.iter_mut().zip(&plain) {
+                message.copy_from_slice(plain);
+            }
             seal_batch(&Key::with_path(key, path), &mut batch);
             black_box(&batch);
         });

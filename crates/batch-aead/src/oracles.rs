@@ -155,7 +155,7 @@ fn every_size_of_a_batch_is_sealed_and_opened_as_by_the_libraries() {
 }
 
 #[test]
-#[ignore = "takes minutes: cargo test --release --package wirecraft-batch-aead -- --ignored"]
+#[ignore = "takes minutes: cargo xtask aead-tests"]
 fn every_length_in_every_size_of_a_batch() {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
     let paths = available_paths();

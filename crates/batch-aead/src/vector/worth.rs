@@ -91,3 +91,56 @@ impl Costs {
         together <= alone
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Seal;
+    use std::vec;
+
+    /// From how many packets of a length on vector code works, of those that it takes together.
+    fn crossover(costs: Costs, len: usize) -> Option<usize> {
+        (1..=16).find(|count| {
+            let mut messages = vec![vec![0; len + TAG_LEN]; *count];
+            let mut batch: vec::Vec<Seal<'_>> = messages
+                .iter_mut()
+                .map(|message| Seal {
+                    nonce: [0; 12],
+                    message,
+                })
+                .collect();
+            costs.are_worth_it(&mut batch)
+        })
+    }
+
+    #[cfg(feature = "aws-lc")]
+    #[test]
+    fn vector_code_works_from_where_it_was_measured_to_be_faster_than_aws_lc() {
+        let lens = [64, 256, 1420];
+        let avx512 = lens.map(|len| crossover(AVX512, len));
+        assert_eq!(avx512, [Some(3), Some(3), Some(4)]);
+        let avx2 = lens.map(|len| crossover(AVX2, len));
+        assert_eq!(avx2, [Some(4), Some(6), None]);
+    }
+
+    #[cfg(not(feature = "aws-lc"))]
+    #[test]
+    fn vector_code_works_from_where_it_was_measured_to_be_faster_than_rustcrypto() {
+        let lens = [64, 256, 1420];
+        let avx512 = lens.map(|len| crossover(AVX512, len));
+        assert_eq!(avx512, [Some(1), Some(1), Some(2)]);
+        let avx2 = lens.map(|len| crossover(AVX2, len));
+        assert_eq!(avx2, [Some(1), Some(1), Some(3)]);
+    }
+
+    #[test]
+    fn one_long_packet_among_short_ones_is_not_worth_the_steps_of_all() {
+        let mut messages = [vec![0; 9000], vec![0; 80], vec![0; 80], vec![0; 80]];
+        let mut batch = messages.each_mut().map(|message| Seal {
+            nonce: [0; 12],
+            message,
+        });
+        assert!(!AVX512.are_worth_it(&mut batch));
+        assert!(!AVX2.are_worth_it(&mut batch));
+    }
+}

@@ -12,6 +12,8 @@ use core::arch::x86_64::{
     _mm256_srli_epi64, _mm256_storeu_si256, _mm256_unpackhi_epi64, _mm256_unpacklo_epi64,
 };
 
+use zeroize::optimization_barrier;
+
 use super::super::chunk::{CAPACITY, Lanes, POLY_BLOCK_LEN};
 use super::super::streams::Streams;
 use crate::batch::TAG_LEN;
@@ -116,6 +118,9 @@ fn write_tags(
         let tag = reduced(limbs.map(|limb| limb[lane])).wrapping_add(key);
         tags[packet] = tag.to_le_bytes();
     }
+    // With its one-time key a sum is a tag.
+    limbs = [[0; LANES]; 5];
+    optimization_barrier(&limbs);
 }
 
 /// The one-time factor without the bits that it must not have.

@@ -19,6 +19,8 @@ use core::arch::x86_64::{
     _mm512_storeu_si512, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 
+use zeroize::optimization_barrier;
+
 use super::super::chunk::{CAPACITY, Lanes, POLY_BLOCK_LEN};
 use super::super::streams::Streams;
 use crate::batch::TAG_LEN;
@@ -385,11 +387,16 @@ fn write_tags(
     [low, high]: Halves,
     tags: &mut [[u8; TAG_LEN]; CAPACITY],
 ) {
-    let (low, high) = (words(low), words(high));
+    let mut words = [[0; LANES]; 2];
+    store_words(&mut words[0], low);
+    store_words(&mut words[1], high);
     for (lane, packet) in lanes.packets[v * LANES..][..LANES].iter().enumerate() {
-        let tag = u128::from(low[lane]) | u128::from(high[lane]) << 64;
+        let tag = u128::from(words[0][lane]) | u128::from(words[1][lane]) << 64;
         tags[usize::from(*packet)] = tag.to_le_bytes();
     }
+    // Whoever finds the right tag of a packet that was forged can forge.
+    words = [[0; LANES]; 2];
+    optimization_barrier(&words);
 }
 
 #[inline]
@@ -415,9 +422,7 @@ fn load_words(words: &[u64; LANES]) -> __m512i {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn words(value: __m512i) -> [u64; LANES] {
-    let mut words = [0; LANES];
+fn store_words(words: &mut [u64; LANES], value: __m512i) {
     // SAFETY: a store without alignment to 64 bytes that are ours.
     unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), value) };
-    words
 }
