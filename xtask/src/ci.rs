@@ -5,6 +5,7 @@ mod rules;
 mod sources;
 mod units;
 
+use crate::aead_tests;
 use crate::steps::{Steps, cargo};
 use crate::workspace::Workspace;
 use anyhow::{Result, bail};
@@ -18,8 +19,12 @@ const WITH_AND_WITHOUT_DEFAULTS: &[&str] = &[
     "wirecraft-tunnel",
 ];
 
-/// The ways to build the AEAD beside the default, each of which is code of its own.
-const FEATURES_OF_THE_AEAD: &[&str] = &["", "aws-lc", "batch"];
+/// Features of packages that nothing else of the workspace builds alone.
+const FEATURES_ALONE: &[(&str, &str)] = &[
+    ("wirecraft-ip-packets", "alloc"),
+    ("wirecraft-ip-packets", "pcap"),
+    ("wirecraft-ip-packets", "serde"),
+];
 
 /// Packages that must compile where there is no standard library.
 const WITHOUT_STD: &[&str] = &[
@@ -59,12 +64,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     other_targets(&mut steps);
     if with_tests {
         steps.command("tests", cargo(["test", "--workspace"]));
-        for features in FEATURES_OF_THE_AEAD {
-            let package = "wirecraft-batch-aead";
-            let mut test = cargo(["test", "--package", package, "--lib"]);
-            test.args(["--no-default-features", "--features", features]);
-            steps.command(&format!("tests, {package} with [{features}]"), test);
-        }
+        let package = "wirecraft-ip-packets";
+        let test = cargo(["test", "--package", package, "--all-features"]);
+        steps.command(&format!("tests, {package} with all features"), test);
+        aead_tests::ways_to_build(&mut steps);
     }
     let mut docs = cargo(["doc", "--workspace", "--no-deps"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
@@ -100,6 +103,12 @@ fn lints(steps: &mut Steps) {
         let mut clippy = cargo(["clippy", "--package", package]);
         clippy.args("--no-default-features --all-targets -- -D warnings".split(' '));
         steps.command(&format!("clippy, {package} without features"), clippy);
+    }
+    for (package, feature) in FEATURES_ALONE {
+        let mut clippy = cargo(["clippy", "--package", package, "--no-default-features"]);
+        clippy.args(["--features", feature]);
+        clippy.args("--all-targets -- -D warnings".split(' '));
+        steps.command(&format!("clippy, {package} with {feature} alone"), clippy);
     }
 }
 

@@ -7,6 +7,7 @@
 )]
 
 mod aead_table;
+mod aead_tests;
 mod bench;
 mod ci;
 mod dudect;
@@ -40,6 +41,7 @@ Tasks:
   bench tun [OPTIONS]      interfaces joined by a tunnel, beside others' (root, Linux)
   bench scan               probes a second that one core makes, seals and sends
   aead-table               ratios of the last run of the bench `batch_aead`
+  aead-tests [--quick]     the AEAD in all ways it is built; every length in every size of a batch
   simulate [OPTIONS]       devices on a bad simulated network, 20 simulated hours;
                            `cargo xtask simulate --help` lists the options
   oracle [--packets N] [--seed N] [--quick]
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Some("soak") => interop::soak::run(&rest),
         Some("scale") => scale::run(&rest),
         Some("aead-table") => aead_table::run(&rest),
+        Some("aead-tests") => aead_tests::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("simulate") => simulate::run(&rest),
         Some("fuzz") => fuzz::run(&rest),

@@ -1,5 +1,6 @@
 //! `cargo xtask release`: what takes long and is needed once a release.
 
+use crate::aead_tests;
 use crate::steps::{Steps, cargo};
 use crate::workspace::Workspace;
 use anyhow::{Result, bail};
@@ -28,6 +29,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     steps.check("rivals", "cargo xtask release", || {
         install_boringtun(&workspace.target).map(drop)
     });
+    aead_tests::ways_to_build(&mut steps);
+    aead_tests::every_length(&mut steps);
+    steps.command("packets by tshark and tcpdump", cargo(["xtask", "oracle"]));
     packaging(&mut steps, &workspace);
     steps.finish()
 }
