@@ -1,10 +1,13 @@
 //! One TCP connection: whole IP packets on one side, a byte stream on the other.
 
+mod bare;
 mod config;
 mod connection;
 mod device;
 mod error;
 mod held;
+mod incoming;
+mod offered;
 mod quiet;
 mod segment;
 mod sequence;

@@ -16,7 +16,6 @@ use super::device::{Egress, Ingress};
 use super::error::TcpError;
 use super::held::HeldPackets;
 use super::quiet::Quiet;
-use super::segment::{Segment, checksum_is_valid};
 use super::sequence::HighestSent;
 use super::state::{Ending, TcpState};
 use super::stretch::Acknowledged;
@@ -48,20 +47,22 @@ pub struct TcpConnection {
     pub(super) ending: Option<Ending>,
     pub(super) reader: Option<Waker>,
     pub(super) writer: Option<Waker>,
-    interface: Interface,
-    held: HeldPackets,
-    highest_sent: HighestSent,
-    acknowledged: Acknowledged,
-    mtu: usize,
+    pub(super) interface: Interface,
+    pub(super) held: HeldPackets,
+    pub(super) highest_sent: HighestSent,
+    pub(super) acknowledged: Acknowledged,
+    pub(super) mtu: usize,
     timeouts: Timeouts,
     /// The time of the latest call.
-    now: Instant,
+    pub(super) now: Instant,
     /// Since when an answer has been owed to us and nothing was heard.
-    waiting_since: Option<Instant>,
+    pub(super) waiting_since: Option<Instant>,
     /// When an abandoned connection gives up.
-    abandoned_until: Option<Instant>,
+    pub(super) abandoned_until: Option<Instant>,
     /// Once both sides have ended: the socket is an empty one.
-    quiet: Option<Quiet>,
+    pub(super) quiet: Option<Quiet>,
+    /// When a segment that may be forged was answered last.
+    pub(super) challenged_at: Option<Instant>,
 }
 
 struct Timeouts {
@@ -119,7 +120,7 @@ impl TcpConnection {
             .stack_socket()
             .listen(IpEndpoint::from(tuple.local()));
         listening.map_err(|_| TcpError::Unaddressable)?;
-        connection.process(now, packet);
+        let _ = connection.process(now, packet);
         let socket = connection.stack_socket();
         if socket.state() != State::SynReceived
             || socket.remote_endpoint() != Some(IpEndpoint::from(tuple.remote()))
@@ -163,31 +164,7 @@ impl TcpConnection {
             waiting_since: None,
             abandoned_until: None,
             quiet: None,
-        }
-    }
-
-    /// Takes a whole IP packet of this connection.
-    ///
-    /// What does not parse, fails its checksum or belongs elsewhere is ignored, as TCP demands.
-    /// Answers wait for [`poll_transmit`](Self::poll_transmit).
-    pub fn receive(&mut self, now: Instant, packet: &[u8]) {
-        if let Some(quiet) = self.quiet {
-            self.receive_late(quiet, packet);
-            return;
-        }
-        let before = self.state();
-        self.process(now, packet);
-        let socket = self.sockets.get::<Socket<'_>>(self.socket);
-        if self.waiting_since.is_some() && before != TcpState::SynSent {
-            self.waiting_since = Some(now);
-        }
-        if self.state() == TcpState::Closed && before != TcpState::Closed {
-            let ending = Ending::by_segment(before, socket.send_queue());
-            self.ending.get_or_insert(ending);
-            self.silence();
-        }
-        if self.abandoned_until.is_some() && self.has_unread_data() {
-            self.abort();
+            challenged_at: None,
         }
     }
 
@@ -351,7 +328,7 @@ impl TcpConnection {
 
     /// Sets the interval of keepalive probes while the connection is idle; `None` sends none.
     ///
-    /// The connection fails once nothing was heard for the user timeout.
+    /// The connection fails once a probe was not answered for the user timeout.
     pub fn set_keepalive(&mut self, interval: Option<Duration>) {
         self.stack_socket().set_keep_alive(interval.map(duration));
     }
@@ -367,32 +344,8 @@ impl TcpConnection {
         self.sockets.get_mut(self.socket)
     }
 
-    /// Shows the stack a packet, but only TCP: to others it would answer with ICMP of its own.
-    fn process(&mut self, now: Instant, packet: &[u8]) {
-        self.now = now;
-        // The stack leaves checksums to us.
-        let segment = Segment::read(packet).filter(|_| checksum_is_valid(packet));
-        let Some(segment) = segment else {
-            return;
-        };
-        let segment_len = self.segment_len();
-        let pieces = self
-            .acknowledged
-            .pass(packet, segment, self.highest_sent, segment_len);
-        if let Some(up_to) = self.acknowledged.up_to() {
-            self.highest_sent
-                .hear(up_to, self.acknowledged.window_end());
-        }
-        if let Some(mut pieces) = pieces {
-            while let Some(piece) = pieces.next_piece() {
-                self.show(piece);
-            }
-        }
-        self.show(packet);
-    }
-
     /// Returns the length of the data in a full segment.
-    const fn segment_len(&self) -> usize {
+    pub(super) const fn segment_len(&self) -> usize {
         let ip_header_len = if self.tuple.local().is_ipv4() {
             IPV4_HEADER_LEN
         } else {
@@ -401,19 +354,7 @@ impl TcpConnection {
         self.mtu - ip_header_len - TCP_HEADER_LEN
     }
 
-    fn show(&mut self, packet: &[u8]) {
-        let mut device = Ingress {
-            packet: Some(packet),
-            held: &mut self.held,
-            highest_sent: &mut self.highest_sent,
-            mtu: self.mtu,
-        };
-        let now = instant(self.now);
-        self.interface
-            .poll_ingress_single(now, &mut device, &mut self.sockets);
-    }
-
-    fn has_unread_data(&self) -> bool {
+    pub(super) fn has_unread_data(&self) -> bool {
         self.sockets.get::<Socket<'_>>(self.socket).can_recv()
     }
 
@@ -437,18 +378,6 @@ impl TcpConnection {
         }
     }
 
-    /// Answers a segment that comes late, once for all of a batch.
-    fn receive_late(&mut self, quiet: Quiet, packet: &[u8]) {
-        let segment = Segment::read(packet).filter(|_| checksum_is_valid(packet));
-        let late = segment.is_some_and(|segment| quiet.answers(segment));
-        if late
-            && self.held.is_empty()
-            && let Some(answer) = quiet.acknowledgement(&self.tuple)
-        {
-            self.held.push(answer.len()).copy_from_slice(&answer);
-        }
-    }
-
     /// Takes note when a connection reached its end by the clock: TIME-WAIT is over.
     fn note_end_by_clock(&mut self) {
         if self.state() == TcpState::Closed && self.ending.is_none() {
@@ -458,11 +387,11 @@ impl TcpConnection {
 
     /// Starts or stops the clock of the connect and user timeouts.
     fn note_waiting(&mut self, now: Instant) {
-        let keepalive = self.stack_socket().keep_alive().is_some();
+        let probing = self.highest_sent.is_probing();
         let owed = match self.state() {
             TcpState::Closed | TcpState::TimeWait => false,
             TcpState::Established | TcpState::CloseWait | TcpState::FinWait2 => {
-                keepalive || self.stack_socket().send_queue() > 0
+                probing || self.stack_socket().send_queue() > 0
             }
             _ => true,
         };
@@ -499,7 +428,7 @@ impl TcpConnection {
     ///
     /// A socket that was told to listen anew forgets its peer, and one that listens closes
     /// without a segment. Unread data stays readable if the peer is forgotten already.
-    fn silence(&mut self) {
+    pub(super) fn silence(&mut self) {
         self.waiting_since = None;
         self.abandoned_until = None;
         let local = self.tuple.local();
@@ -548,7 +477,7 @@ fn interface(now: Instant, mtu: usize, seed: u64) -> Interface {
 }
 
 /// Converts to microseconds, with room to add any timeout.
-fn instant(now: Instant) -> StackInstant {
+pub(super) fn instant(now: Instant) -> StackInstant {
     let micros = i64::try_from(now.since_origin().as_micros()).unwrap_or(i64::MAX);
     StackInstant::from_micros(micros.min(i64::MAX / 2))
 }

@@ -23,6 +23,9 @@ impl HeldPackets {
 
     /// Makes room for one more packet of `len` bytes.
     pub(super) fn push(&mut self, len: usize) -> &mut [u8] {
+        if self.sent >= Self::MAX {
+            self.forget_sent();
+        }
         if self.ends.len() - self.sent >= Self::MAX {
             self.ends.pop();
             self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
@@ -31,6 +34,15 @@ impl HeldPackets {
         self.bytes.resize(start + len, 0);
         self.ends.push(self.bytes.len());
         &mut self.bytes[start..]
+    }
+
+    /// Gives back the room of packets that went, which a sink that is never empty would keep for ever.
+    fn forget_sent(&mut self) {
+        let sent_len = self.sent.checked_sub(1).map_or(0, |last| self.ends[last]);
+        self.bytes.drain(..sent_len);
+        self.ends.drain(..self.sent);
+        self.ends.iter_mut().for_each(|end| *end -= sent_len);
+        self.sent = 0;
     }
 
     /// Moves packets into `sink`, oldest first, at most `budget`; returns how many went.
@@ -70,6 +82,23 @@ mod tests {
         assert_eq!(sink[HeldPackets::MAX - 2], [62, 62]);
         assert_eq!(sink[HeldPackets::MAX - 1], [64, 64]);
         assert!(held.is_empty());
+    }
+
+    #[test]
+    fn room_does_not_grow_although_it_is_never_drained_whole() {
+        let mut held = HeldPackets::default();
+        let mut sink: Vec<Vec<u8>> = Vec::new();
+        held.push(100).fill(0);
+        for number in 1..=255 {
+            held.push(100).fill(number);
+            assert_eq!(held.drain_into(&mut sink, 1), 1);
+        }
+        assert!(held.bytes.capacity() <= 400 * HeldPackets::MAX);
+        assert!(
+            sink.iter()
+                .zip(0..=254)
+                .all(|(packet, number)| packet[..] == [number; 100])
+        );
     }
 
     #[test]

@@ -5,13 +5,12 @@
 //!
 //! Source: RFC 9293 §3.6.1, §3.10.7.4 ("TIME-WAIT STATE").
 
-use core::net::IpAddr;
 use core::time::Duration;
 
-use wirecraft_ip_packets::{v4, v6};
 use wirecraft_time::Instant;
 
-use super::segment::{RST, Segment};
+use super::bare::BareAcknowledgement;
+use super::segment::{RST, Segment, is_before};
 use super::sequence::HighestSent;
 use crate::four_tuple::FourTuple;
 
@@ -22,10 +21,7 @@ const LAST: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Quiet {
     /// Everything of both sides is acknowledged: the numbers are final.
-    sequence: u32,
-    acknowledgement: u32,
-    window: u16,
-    hop_limit: u8,
+    bare: BareAcknowledgement,
     pub(super) until: Instant,
 }
 
@@ -33,13 +29,14 @@ impl Quiet {
     /// Starts to wait; `None` if nothing was ever acknowledged.
     pub(super) fn new(now: Instant, sent: HighestSent, hop_limit: u8) -> Option<Self> {
         let (acknowledgement, window) = sent.last_acknowledgement()?;
-        Some(Self {
+        let bare = BareAcknowledgement {
             sequence: sent.get()?,
             acknowledgement,
             window,
             hop_limit,
-            until: now + LAST,
-        })
+        };
+        let until = now + LAST;
+        Some(Self { bare, until })
     }
 
     /// Says whether a segment is to be answered: the other end has not heard that its last one arrived.
@@ -49,27 +46,13 @@ impl Quiet {
 
     /// Builds the acknowledgement of everything.
     pub(super) fn acknowledgement(&self, tuple: &FourTuple) -> Option<Vec<u8>> {
-        let (local, remote) = (tuple.local(), tuple.remote());
-        let (from, to) = (local.port(), remote.port());
-        let packet = match (local.ip(), remote.ip()) {
-            (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                let ip = v4(source, destination).ttl(self.hop_limit);
-                let segment = ip.tcp(from, to).seq(self.sequence);
-                segment
-                    .ack(self.acknowledgement)
-                    .window(self.window)
-                    .build()
-            }
-            (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                let ip = v6(source, destination).hop_limit(self.hop_limit);
-                let segment = ip.tcp(from, to).seq(self.sequence);
-                segment
-                    .ack(self.acknowledgement)
-                    .window(self.window)
-                    .build()
-            }
-            _ => return None,
-        };
-        Some(packet)
+        self.bare.build(tuple)
+    }
+
+    /// Says whether a first segment with this number opens a new connection: it is a later one.
+    ///
+    /// Source: RFC 9293 §3.6.1 (MAY-2), RFC 6191 §2.
+    pub(super) const fn makes_way_for(&self, sequence: u32) -> bool {
+        is_before(self.bare.acknowledgement.wrapping_sub(1), sequence)
     }
 }

@@ -1,7 +1,7 @@
 //! A TCP segment in the bytes of its packet: what is read and corrected around the stack.
 
 use wirecraft_ip_packets::checksum::Sum;
-use wirecraft_ip_packets::{IPV6_HEADER_LEN, Protocol, TCP_HEADER_LEN};
+use wirecraft_ip_packets::{IPV6_HEADER_LEN, Protocol, TCP_HEADER_LEN, TcpOption, TcpSegment};
 
 const SEQUENCE_AT: usize = 4;
 const ACKNOWLEDGEMENT_AT: usize = 8;
@@ -13,6 +13,7 @@ const CHECKSUM_AT: usize = 16;
 pub(super) const FIN: u8 = 1;
 pub(super) const SYN: u8 = 1 << 1;
 pub(super) const RST: u8 = 1 << 2;
+pub(super) const PSH: u8 = 1 << 3;
 pub(super) const ACK: u8 = 1 << 4;
 
 /// The fields of a segment that count here.
@@ -26,6 +27,8 @@ pub(super) struct Segment {
     /// The window as it is written: not scaled.
     pub(super) window: u16,
     pub(super) data_len: usize,
+    /// As its packet says it: what a link padded it with does not count.
+    packet_len: usize,
 }
 
 impl Segment {
@@ -38,7 +41,11 @@ impl Segment {
             6 if *packet.get(6)? == Protocol::TCP.number() => IPV6_HEADER_LEN,
             _ => return None,
         };
-        let segment = packet.get(offset..)?;
+        let packet_len = match first >> 4 {
+            4 => usize::from(u16_at(packet, 2)?),
+            _ => IPV6_HEADER_LEN + usize::from(u16_at(packet, 4)?),
+        };
+        let segment = packet.get(offset..packet_len)?;
         let header = segment.first_chunk::<TCP_HEADER_LEN>()?;
         let header_len = usize::from(header[DATA_OFFSET_AT] >> 4) * 4;
         Some(Self {
@@ -48,7 +55,13 @@ impl Segment {
             flags: header[FLAGS_AT],
             window: read_u16(header, WINDOW_AT),
             data_len: segment.len().saturating_sub(header_len),
+            packet_len,
         })
+    }
+
+    /// Says whether the checksum is right in the packet it was read from.
+    pub(super) fn checksum_is_valid(&self, packet: &[u8]) -> bool {
+        sum(packet, self.offset).is_some_and(|sum| sum.finish() == 0)
     }
 
     /// Says whether it acknowledges, and does nothing else.
@@ -73,6 +86,65 @@ impl Segment {
         self.replace(packet, ACKNOWLEDGEMENT_AT, acknowledgement);
     }
 
+    /// Writes another window into the packet it was read from.
+    pub(super) fn set_window(&self, packet: &mut [u8], window: u16) {
+        // The field shares its four bytes with the checksum, which is corrected by itself.
+        let Some(header) = packet.get_mut(self.offset..) else {
+            return;
+        };
+        let Some(header) = header.first_chunk_mut::<TCP_HEADER_LEN>() else {
+            return;
+        };
+        let difference = Sum::new()
+            .add_u16(window)
+            .subtract_bytes(&header[WINDOW_AT..WINDOW_AT + 2]);
+        let checksum = difference.apply_to(read_u16(header, CHECKSUM_AT));
+        header[WINDOW_AT..WINDOW_AT + 2].copy_from_slice(&window.to_be_bytes());
+        header[CHECKSUM_AT..CHECKSUM_AT + 2].copy_from_slice(&checksum.to_be_bytes());
+    }
+
+    /// Cuts off what is behind the first `len` bytes of data, the end of the stream with it.
+    pub(super) fn shorten(&self, packet: &mut Vec<u8>, len: usize) {
+        let surplus_len = self.data_len.saturating_sub(len);
+        packet.truncate(self.packet_len - surplus_len);
+        let packet_len = packet.len();
+        let is_v4 = packet.first().is_some_and(|first| first >> 4 == 4);
+        let (at, value) = match is_v4 {
+            true => (2, packet_len),
+            false => (4, packet_len.saturating_sub(IPV6_HEADER_LEN)),
+        };
+        let field = packet.get_mut(at..at + 2);
+        if let (Some(field), Ok(value)) = (field, u16::try_from(value)) {
+            field.copy_from_slice(&value.to_be_bytes());
+        }
+        if is_v4 && let Some(header) = packet.get_mut(..self.offset) {
+            header[10..12].fill(0);
+            let checksum = Sum::new().add_bytes(header).finish();
+            header[10..12].copy_from_slice(&checksum.to_be_bytes());
+        }
+        if let Some(flags) = packet.get_mut(self.offset + FLAGS_AT) {
+            *flags &= !(FIN | PSH);
+        }
+        if let Some(field) =
+            packet.get_mut(self.offset + CHECKSUM_AT..self.offset + CHECKSUM_AT + 2)
+        {
+            field.fill(0);
+        }
+        write_checksum(packet);
+    }
+
+    /// Reads the window scale option from the packet it was read from; at most 14.
+    ///
+    /// Source: RFC 7323 §2.3.
+    pub(super) fn window_scale(&self, packet: &[u8]) -> Option<u8> {
+        let shift = |option| match option {
+            Ok(TcpOption::WindowScale(shift)) => Some(shift.min(14)),
+            _ => None,
+        };
+        let parsed = TcpSegment::parse(packet.get(self.offset..)?).ok()?;
+        parsed.options().find_map(shift)
+    }
+
     /// Replaces four bytes and updates the checksum. Source: RFC 1624 §3.
     fn replace(&self, packet: &mut [u8], at: usize, value: u32) {
         let Some(segment) = packet.get_mut(self.offset..) else {
@@ -94,8 +166,8 @@ impl Segment {
 
 /// Says whether the checksum of the segment in `packet` is right; `false` if there is none.
 pub(super) fn checksum_is_valid(packet: &[u8]) -> bool {
-    let sum = Segment::read(packet).and_then(|segment| sum(packet, segment.offset));
-    sum.is_some_and(|sum| sum.finish() == 0)
+    let segment = Segment::read(packet);
+    segment.is_some_and(|segment| segment.checksum_is_valid(packet))
 }
 
 /// Writes the checksum of the segment in `packet`, whose field for it is zero.
@@ -174,6 +246,7 @@ mod tests {
         for (packet, offset) in packets.iter().zip([20, 40]) {
             let flags = FIN | ACK;
             let (sequence, acknowledgement, window, data_len) = (u32::MAX, 7, 0xffff, 3);
+            let packet_len = packet.len();
             let expected = Segment {
                 offset,
                 sequence,
@@ -181,6 +254,7 @@ mod tests {
                 flags,
                 window,
                 data_len,
+                packet_len,
             };
             assert_eq!(Segment::read(packet), Some(expected));
             assert_eq!(expected.end(), 3);
@@ -239,6 +313,29 @@ mod tests {
             }
         }
         assert!(!checksum_is_valid(&[0x45; 20]) && !checksum_is_valid(&[]));
+    }
+
+    #[test]
+    fn shortened_segment_is_whole_and_says_nothing_of_the_end() {
+        let four = v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+        let six = v6("fd00::1".parse().unwrap(), "fd00::2".parse().unwrap());
+        let packets = [
+            four.tcp(1, 2).seq(5).fin().psh().payload(b"abcdef").build(),
+            six.tcp(1, 2).seq(5).fin().psh().payload(b"abcdef").build(),
+        ];
+        for mut packet in packets {
+            packet.extend([9; 4]);
+            let segment = Segment::read(&packet).unwrap();
+            segment.shorten(&mut packet, 2);
+            segment.set_window(&mut packet, 77);
+            let parsed = IpPacket::parse(&packet).unwrap();
+            let segment = parsed.tcp().unwrap();
+            assert_eq!((segment.seq(), segment.payload()), (5, &b"ab"[..]));
+            assert_eq!(segment.window(), 77);
+            assert_eq!(segment.flags(), TcpFlags::from_bits(0));
+            assert!(segment.checksum_is_valid(&parsed.pseudo_header()));
+            assert_eq!(parsed.as_bytes().len(), packet.len());
+        }
     }
 
     #[test]

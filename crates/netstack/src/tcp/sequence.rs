@@ -12,6 +12,7 @@
 //!
 //! Source: RFC 9293 §3.10.7.4, "If an incoming segment is not acceptable", and §3.4.
 
+use super::offered::Offered;
 use super::segment::{ACK, RST, Segment, is_before};
 
 /// The sequence number after the last one ever sent into the window: SND.NXT without retransmissions.
@@ -22,6 +23,10 @@ pub(super) struct HighestSent {
     window_end: Option<u32>,
     /// What was acknowledged last, and the window as it was written.
     last_acknowledgement: Option<(u32, u16)>,
+    /// Whether the other end was asked if it is there, and nothing came since.
+    is_probing: bool,
+    /// What the other end was told of how much it may send.
+    offered: Offered,
 }
 
 impl HighestSent {
@@ -33,13 +38,17 @@ impl HighestSent {
         if segment.flags & RST != 0 {
             return;
         }
+        self.offered.pass(packet, &segment);
         if segment.flags & ACK != 0 {
             self.last_acknowledgement = Some((segment.acknowledgement, segment.window));
         }
+        // More than a byte was sent because there was a window when it was cut.
         let begins_outside = |end| !is_before(segment.sequence, end);
-        if segment.data_len > 0 && self.window_end.is_some_and(begins_outside) {
+        if segment.data_len == 1 && self.window_end.is_some_and(begins_outside) {
             return;
         }
+        self.is_probing |=
+            segment.data_len == 1 && self.highest.is_some_and(|highest| segment.end() == highest);
         match self.highest {
             Some(highest)
                 if segment.is_pure_acknowledgement() && is_before(segment.sequence, highest) =>
@@ -61,6 +70,26 @@ impl HighestSent {
         {
             self.highest = Some(acknowledged);
         }
+    }
+
+    /// Says whether the other end was asked if it is there, and nothing came since.
+    pub(super) const fn is_probing(self) -> bool {
+        self.is_probing
+    }
+
+    /// Takes note of a sign of life.
+    pub(super) const fn hear_life(&mut self) {
+        self.is_probing = false;
+    }
+
+    /// What the other end was told of how much it may send.
+    pub(super) const fn offered(&self) -> &Offered {
+        &self.offered
+    }
+
+    /// As [`offered`](Self::offered), to take note of what was received.
+    pub(super) const fn offered_mut(&mut self) -> &mut Offered {
+        &mut self.offered
     }
 
     /// Says whether `sequence` was sent and, being `oldest` or later, is not acknowledged; before any

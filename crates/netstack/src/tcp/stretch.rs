@@ -9,13 +9,12 @@
 //!
 //! Source: RFC 3465 §2.2 (appropriate byte counting), RFC 9438 §4.1.
 
-use wirecraft_ip_packets::{TcpOption, TcpSegment};
-
 use super::segment::{ACK, SYN, Segment, is_before};
 use super::sequence::HighestSent;
 
-/// What the stack sends into a closed window at most, without counting it as sent.
-const PROBE_LEN: u32 = 1;
+/// What the stack sends into a closed window at most, without counting it as sent: a byte, and the end of
+/// the stream behind it.
+const PROBE_LEN: u32 = 2;
 /// Headers with all options are no longer: 60 bytes of IP and 60 of TCP.
 const HEADERS_MAX_LEN: usize = 120;
 /// Enough for batches of 256 KiB in full segments, and a bound on the work for one packet.
@@ -29,8 +28,26 @@ pub(super) struct Acknowledged {
     /// SND.UNA + SND.WND.
     window_end: u32,
     window_shift: u8,
+    /// The window as it was written, and the sequence number of the segment that said it: SND.WL1.
+    window: u16,
+    window_said_at: u32,
+    /// The greatest window so far, in bytes: MAX.SND.WND.
+    window_max: u32,
     /// Whether, after the last transmission, the congestion window alone held data back.
     congestion_limited: bool,
+}
+
+/// How a segment's acknowledgement stands to what is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is news, or what is known already.
+    Current,
+    /// A later segment arrived before: what that one said holds.
+    Overtaken { up_to: u32, window: u16 },
+    /// Nobody who takes part in the connection says so: what was not sent, or has long been acknowledged.
+    ///
+    /// Source: RFC 9293 §3.10.7.4; RFC 5961 §5.2.
+    Impossible,
 }
 
 /// The pieces of an acknowledgement that come before the whole of it.
@@ -56,7 +73,7 @@ impl Acknowledged {
         piece_len: usize,
     ) -> Option<Pieces> {
         if segment.flags & SYN != 0 {
-            self.window_shift = window_shift(packet, segment);
+            self.window_shift = segment.window_scale(packet).unwrap_or(0);
         }
         let (highest, acknowledgement) = (highest_sent.get()?, segment.acknowledgement);
         let furthest = highest.wrapping_add(PROBE_LEN);
@@ -73,7 +90,11 @@ impl Acknowledged {
         } else {
             self.window_shift
         };
-        self.window_end = acknowledgement.wrapping_add(u32::from(segment.window) << shift);
+        let window = u32::from(segment.window) << shift;
+        self.window_end = acknowledgement.wrapping_add(window);
+        self.window_max = self.window_max.max(window);
+        self.window = segment.window;
+        self.window_said_at = segment.sequence;
         if !self.congestion_limited {
             return None;
         }
@@ -101,6 +122,35 @@ impl Acknowledged {
     /// Returns the oldest sequence number that is not acknowledged, once anything is.
     pub(super) const fn up_to(&self) -> Option<u32> {
         self.up_to
+    }
+
+    /// Says how a segment's acknowledgement stands to what is known.
+    pub(super) fn compare(&self, segment: &Segment, highest_sent: HighestSent) -> Standing {
+        let (acknowledgement, Some(highest)) = (segment.acknowledgement, highest_sent.get()) else {
+            return Standing::Impossible;
+        };
+        if is_before(highest.wrapping_add(PROBE_LEN), acknowledgement) {
+            return Standing::Impossible;
+        }
+        let Some(up_to) = self.up_to else {
+            return Standing::Current;
+        };
+        if is_before(acknowledgement, up_to) {
+            let age = up_to.wrapping_sub(acknowledgement);
+            return if age > self.window_max.max(u32::from(u16::MAX)) {
+                Standing::Impossible
+            } else {
+                Standing::Overtaken {
+                    up_to,
+                    window: self.window,
+                }
+            };
+        }
+        if acknowledgement == up_to && is_before(segment.sequence, self.window_said_at) {
+            let window = self.window;
+            return Standing::Overtaken { up_to, window };
+        }
+        Standing::Current
     }
 
     /// Returns the sequence number behind the last that the other end takes.
@@ -132,21 +182,6 @@ impl Acknowledged {
     pub(super) const fn after_interruption(&mut self) {
         self.congestion_limited = false;
     }
-}
-
-/// Reads the window scale option; at most 14. Source: RFC 7323 §2.3.
-fn window_shift(packet: &[u8], segment: Segment) -> u8 {
-    let shift = |option| match option {
-        Ok(TcpOption::WindowScale(shift)) => Some(shift),
-        _ => None,
-    };
-    let parsed = packet
-        .get(segment.offset..)
-        .and_then(|bytes| TcpSegment::parse(bytes).ok());
-    parsed
-        .and_then(|parsed| parsed.options().find_map(shift))
-        .unwrap_or(0)
-        .min(14)
 }
 
 impl Pieces {
@@ -232,7 +267,7 @@ mod tests {
             pieces(&mut acknowledged, &acknowledgement(5000, &[]), 9000),
             []
         );
-        for number in [5000, 1000, 9002, 5000_u32.wrapping_sub(1 << 31)] {
+        for number in [5000, 1000, 9003, 5000_u32.wrapping_sub(1 << 31)] {
             assert_eq!(
                 pieces(&mut acknowledged, &acknowledgement(number, &[]), 9000),
                 []
