@@ -176,6 +176,21 @@ async fn what_rules_forbid_is_unreachable_and_told_so() {
 }
 
 #[tokio::test]
+async fn addresses_of_the_tunnel_are_not_sought_on_the_networks_of_the_host() {
+    let ends = ends("").await;
+    let socket = ends.client.udp_bind(0).await.unwrap();
+    let other = SocketAddr::from(([10, 77, 0, 3], 9));
+    socket.connect(other);
+    socket.send(b"are you another peer?").await.unwrap();
+    let error = in_time(socket.recv(&mut [0; 8])).await.unwrap_err();
+    assert_eq!(Error::from(error).kind(), ErrorKind::HostUnreachable);
+    let connecting = ends.client.tcp_connect_with(other, TcpConfig::default());
+    let error = in_time(connecting).await.unwrap_err();
+    assert_eq!(Error::from(error).kind(), ErrorKind::HostUnreachable);
+    assert_eq!(ends.relay.counters().flows, 0);
+}
+
+#[tokio::test]
 async fn no_more_connections_than_the_cap_are_open_at_once() {
     let rules = "[peers.'KEY']\nallow = ['127.0.0.0/8']\nconnections = 2\n";
     let ends = ends(rules).await;

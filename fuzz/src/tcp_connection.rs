@@ -21,7 +21,9 @@ const ACTIONS_MAX: usize = 64;
 /// Whatever the other end does, segments stay sound, timers move on, and data comes once, in order.
 pub fn tcp_connection(input: &[u8]) {
     let mut input = Input::new(input);
-    let mut end = OneEnd::new();
+    let buffer_len = [4096, 64 << 10, 70_000, 1 << 20][usize::from(input.choice(4))];
+    let window_scale = [None, Some(0), Some(5), Some(14)][usize::from(input.choice(4))];
+    let mut end = OneEnd::new(buffer_len, window_scale);
     for _ in 0..ACTIONS_MAX {
         if input.is_empty() {
             break;
@@ -43,10 +45,15 @@ pub fn tcp_connection(input: &[u8]) {
                 input.edit(&mut packet, 4);
                 end.receive(&packet);
             }
+            6 => end.next_in_order(usize::from(input.word())),
             _ => end.next_in_order(usize::from(input.byte())),
         }
-        end.transmit();
+        // Packets come in batches: not each is answered before the next.
+        if input.choice(2) == 0 {
+            end.transmit();
+        }
     }
+    end.transmit();
     end.abort();
 }
 
@@ -67,14 +74,14 @@ struct OneEnd {
 
 impl OneEnd {
     /// Connects to an end that keeps to the rules so far.
-    fn new() -> Self {
+    fn new(buffer_len: usize, window_scale: Option<u8>) -> Self {
         let now = Instant::from_origin(Duration::from_secs(1));
         let (local, remote) = (
             SocketAddr::from((US, OUR_PORT)),
             SocketAddr::from((THEM, THEIR_PORT)),
         );
         let config = TcpConfig {
-            receive_buffer_len: 4096,
+            receive_buffer_len: buffer_len,
             send_buffer_len: 4096,
             ..TcpConfig::default()
         };
@@ -90,10 +97,12 @@ impl OneEnd {
         };
         end.transmit();
         let opening = v4(THEM, US).tcp(THEIR_PORT, OUR_PORT).seq(end.their_first);
-        let opening = opening.ack(end.our_next).syn().mss(1200).build();
+        let mut opening = opening.ack(end.our_next).syn().mss(1200);
+        if let Some(shift) = window_scale {
+            opening = opening.window_scale(shift);
+        }
         end.their_first += 1;
-        end.receive(&opening);
-        end.transmit();
+        end.receive(&opening.build());
         assert_eq!(end.connection.state(), TcpState::Established);
         end
     }
@@ -127,7 +136,7 @@ impl OneEnd {
             .window(8192)
             .payload(&payload)
             .build();
-        self.their_sent += u32::try_from(len).expect("a byte");
+        self.their_sent += u32::try_from(len).expect("a word");
         self.receive(&packet);
     }
 

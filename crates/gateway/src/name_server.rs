@@ -102,7 +102,7 @@ async fn serve(socket: Arc<wirecraft::UdpSocket>, server: SocketAddr) {
                 return;
             };
             // An answer that cannot be sent is lost, as it might be on the way.
-            let _ = socket.send_to(&answer, received.from).await;
+            let _ = socket.answer(&received, &answer).await;
         });
     }
 }
@@ -116,9 +116,9 @@ async fn ask(server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
     let socket = UdpSocket::bind(any).await?;
     socket.connect(server).await?;
     socket.send(query).await?;
-    let mut answer = vec![0; MESSAGE_LEN_MAX];
-    let len = socket.recv(&mut answer).await?;
-    answer.truncate(len);
+    socket.readable().await?;
+    let mut answer = Vec::with_capacity(MESSAGE_LEN_MAX);
+    socket.recv_buf(&mut answer).await?;
     Ok(answer)
 }
 

@@ -1,8 +1,8 @@
 //! What peers may reach: networks and ports, allowed and denied, for each by its public key.
 //!
 //! ```toml
-//! # Peers that have no rules of their own. Without `allow` everything but this host's loopback is allowed;
-//! # `deny` goes first.
+//! # Peers that have no rules of their own. Without `allow` everything but this host's loopback and its links is
+//! # allowed, with an empty one nothing; `deny` goes first.
 //! [default]
 //! deny = ["192.168.0.0/16", "10.0.0.0/8:22", "[fd00::/8]:1-1023"]
 //! connections = 256
@@ -36,8 +36,8 @@ pub struct Rules {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PeerRules {
-    /// What may be reached; everything if nothing is said.
-    pub allow: Vec<Place>,
+    /// What may be reached; everything if nothing is said, nothing if the list is empty.
+    pub allow: Option<Vec<Place>>,
     /// What may not be reached, even if it is allowed.
     pub deny: Vec<Place>,
     /// Connections, flows and pings at once.
@@ -96,7 +96,7 @@ impl Default for PeerRules {
     /// Everything is allowed.
     fn default() -> Self {
         Self {
-            allow: Vec::new(),
+            allow: None,
             deny: Vec::new(),
             connections: CONNECTIONS_MAX,
         }
@@ -143,19 +143,31 @@ impl FromStr for Rules {
 impl PeerRules {
     /// Says whether `port` of `address` may be reached; `None` stands for pings, which have no port.
     ///
-    /// Loopback addresses are reached only where a loopback network is allowed by name.
+    /// Addresses of loopback and of the links (`169.254.0.0/16`, `fe80::/10`: clouds answer there with keys) are
+    /// reached only where a network of theirs is allowed by name.
     #[must_use]
     pub fn allow(&self, address: IpAddr, port: Option<u16>) -> bool {
         let named = |places: &[Place], is_fit: fn(&Place) -> bool| {
             let mut places = places.iter().filter(|place| is_fit(place));
             places.any(|place| place.has(address, port))
         };
-        let allowed = match address.is_loopback() {
-            true => named(&self.allow, |place| place.network.addr().is_loopback()),
-            false => self.allow.is_empty() || named(&self.allow, |_| true),
+        let places = self.allow.as_deref();
+        let allowed = match is_of_this_host(address) {
+            true => places
+                .is_some_and(|places| named(places, |place| is_of_this_host(place.network.addr()))),
+            false => places.is_none_or(|places| named(places, |_| true)),
         };
         allowed && !named(&self.deny, |_| true)
     }
+}
+
+/// Says whether an address means nothing but to this host and its links.
+fn is_of_this_host(address: IpAddr) -> bool {
+    let is_link_local = match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    address.is_loopback() || is_link_local
 }
 
 impl Place {
@@ -260,7 +272,7 @@ mod tests {
     #[test]
     fn loopback_is_reached_only_where_it_is_allowed_by_name() {
         let with = |allow: &[&str]| PeerRules {
-            allow: allow.iter().map(|text| text.parse().unwrap()).collect(),
+            allow: Some(allow.iter().map(|text| text.parse().unwrap()).collect()),
             ..PeerRules::default()
         };
         for (allow, allowed) in [
@@ -274,11 +286,30 @@ mod tests {
     }
 
     #[test]
+    fn empty_list_of_what_is_allowed_allows_nothing() {
+        let rules: Rules = "[default]\nallow = []\n".parse().unwrap();
+        let rules = rules.of(&KEY.parse().unwrap());
+        assert!(!allows(rules, "192.0.2.1", 80));
+        assert!(!rules.allow("192.0.2.1".parse().unwrap(), None));
+    }
+
+    #[test]
+    fn addresses_of_the_link_are_reached_only_by_name() {
+        let rules = PeerRules::default();
+        assert!(!allows(&rules, "169.254.169.254", 80) && !allows(&rules, "fe80::1", 80));
+        let rules: Rules = "[default]\nallow = ['0.0.0.0/0', '169.254.1.0/24']\n"
+            .parse()
+            .unwrap();
+        let rules = rules.of(&KEY.parse().unwrap());
+        assert!(allows(rules, "169.254.1.1", 80) && !allows(rules, "169.254.169.254", 80));
+    }
+
+    #[test]
     fn pings_need_a_place_with_every_port() {
         let address = "10.0.0.1".parse().unwrap();
         for (place, allowed) in [("10.0.0.0/8", true), ("10.0.0.0/8:7", false)] {
             let rules = PeerRules {
-                allow: vec![place.parse().unwrap()],
+                allow: Some(vec![place.parse().unwrap()]),
                 ..PeerRules::default()
             };
             assert_eq!(rules.allow(address, None), allowed, "{place}");

@@ -142,7 +142,8 @@ impl RawEndpoint {
     /// Queues a packet as it is, waiting for room. Several tasks may wait.
     ///
     /// # Errors
-    /// [`RawError::TooLong`]; why an earlier packet was not sent; [`RawError::Closed`].
+    /// [`RawError::TooLong`], [`RawError::Closed`]. That an earlier packet was not sent says nothing about this
+    /// one: whoever receives is told.
     pub fn poll_send(
         &mut self,
         context: &Context<'_>,
@@ -154,8 +155,8 @@ impl RawEndpoint {
                 mtu: self.mtu,
             }));
         }
-        if let Some(error) = self.take_error() {
-            return Poll::Ready(Err(error));
+        if self.closed {
+            return Poll::Ready(Err(RawError::Closed));
         }
         match self.outbox.push_raw(packet) {
             Ok(()) => Poll::Ready(Ok(())),

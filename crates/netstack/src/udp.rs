@@ -67,6 +67,8 @@ pub enum UdpError {
 pub struct Received {
     /// Who sent it.
     pub from: SocketAddr,
+    /// Which of our addresses it was sent to: an answer that comes from another one is not taken for one.
+    pub to: IpAddr,
     /// How many bytes of it are in the buffer.
     pub len: usize,
     /// How long it was; greater than `len` if the buffer was too small for it.
@@ -77,13 +79,13 @@ pub struct Received {
 ///
 /// Errors that come back for a datagram are kept, the latest of them, and returned by the next
 /// call. A connected socket gets those of its peer; one that is not connected gets only those of
-/// the layer below, for the others say nothing about what it sends next.
+/// the layer below, when it receives, for they say nothing about what it sends next.
 #[derive(Debug)]
 pub struct UdpEndpoint {
     binding: Binding,
     peer: Option<SocketAddr>,
     hop_limit: u8,
-    received: PacketQueue<SocketAddr>,
+    received: PacketQueue<(SocketAddr, IpAddr)>,
     outbox: Outbox,
     error: Option<UdpError>,
     closed: bool,
@@ -133,12 +135,12 @@ impl UdpEndpoint {
         self.peer
     }
 
-    /// Takes in the payload of a datagram; drops it if there is no room.
-    pub fn receive(&mut self, from: SocketAddr, payload: &[u8]) {
+    /// Takes in the payload of a datagram to our address `to`; drops it if there is no room.
+    pub fn receive(&mut self, from: SocketAddr, to: IpAddr, payload: &[u8]) {
         if self.closed || self.peer.is_some_and(|peer| peer != from) {
             return;
         }
-        match self.received.push(payload.len(), from) {
+        match self.received.push(payload.len(), (from, to)) {
             Some(slot) => slot.copy_from_slice(payload),
             None => self.dropped += 1,
         }
@@ -164,11 +166,12 @@ impl UdpEndpoint {
         context: &Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<Result<Received, UdpError>> {
-        if let Some((datagram, from)) = self.received.front() {
+        if let Some((datagram, (from, to))) = self.received.front() {
             let len = datagram.len().min(buffer.len());
             buffer[..len].copy_from_slice(&datagram[..len]);
             let received = Received {
                 from: *from,
+                to: *to,
                 len,
                 datagram_len: datagram.len(),
             };
@@ -185,7 +188,8 @@ impl UdpEndpoint {
     /// Queues a datagram from `source` to `to`, waiting for room. Several tasks may wait.
     ///
     /// # Errors
-    /// [`UdpError::TooLong`]; what came back for an earlier datagram; [`UdpError::Closed`].
+    /// [`UdpError::TooLong`]; what came back for an earlier datagram to the peer of a connected socket;
+    /// [`UdpError::Closed`].
     pub fn poll_send(
         &mut self,
         context: &Context<'_>,
@@ -193,7 +197,12 @@ impl UdpEndpoint {
         to: SocketAddr,
         payload: &[u8],
     ) -> Poll<Result<(), UdpError>> {
-        if let Some(error) = self.take_error() {
+        let error = match self.peer {
+            Some(_) => self.take_error(),
+            // It concerns a datagram to somebody else.
+            None => self.closed.then_some(UdpError::Closed),
+        };
+        if let Some(error) = error {
             return Poll::Ready(Err(error));
         }
         let too_long = UdpError::TooLong { len: payload.len() };

@@ -6,15 +6,16 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::str::FromStr;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::time::timeout;
+use wirecraft::relay::HostEnd;
 
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: u32 = 1024;
@@ -108,7 +109,7 @@ impl HostListener {
 
         let socket = UnixSocket::new_stream()?;
         if let Err(error) = socket.bind(&path) {
-            if error.kind() != io::ErrorKind::AddrInUse || !is_stale(&path) {
+            if error.kind() != io::ErrorKind::AddrInUse || !is_stale_socket(&path) {
                 return Err(error);
             }
             std::fs::remove_file(&path)?;
@@ -151,9 +152,17 @@ impl HostListener {
     }
 }
 
-/// Whether a socket file has nobody behind it.
+/// Whether a file is a socket and has nobody behind it.
+///
+/// Connecting to a file of another kind is refused as well: it is somebody's, and stays.
 #[cfg(unix)]
-fn is_stale(path: &std::path::Path) -> bool {
+fn is_stale_socket(path: &std::path::Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+
+    let found = std::fs::symlink_metadata(path);
+    if !found.is_ok_and(|found| found.file_type().is_socket()) {
+        return false;
+    }
     let connected = std::os::unix::net::UnixStream::connect(path);
     connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
@@ -179,8 +188,9 @@ pub(crate) enum HostStream {
 impl HostStream {
     /// Takes a TCP connection; what is relayed is not held back for more.
     pub(crate) fn of_tcp(stream: TcpStream) -> Self {
-        // A connection that is gone already is noticed by the first read.
+        // A connection that is gone already is noticed by the first read; one whose other end vanishes, by this.
         let _ = stream.set_nodelay(true);
+        let _ = SockRef::from(&stream).set_keepalive(true);
         Self::Tcp(stream)
     }
 
@@ -290,6 +300,123 @@ impl HostStream {
     }
 }
 
+impl HostStream {
+    /// Returns it as what is relayed with a connection of a tunnel.
+    pub(crate) const fn end(&self) -> RelayedEnd<'_> {
+        RelayedEnd {
+            stream: self,
+            failure: None,
+        }
+    }
+
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_read_ready(cx),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.poll_read_ready(cx),
+        }
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_write_ready(cx),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.poll_write_ready(cx),
+        }
+    }
+
+    fn read_some(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.try_read(buffer),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.try_read(buffer),
+        }
+    }
+
+    /// Waits until the system says that the connection is broken.
+    async fn failed(&self) -> io::Error {
+        let (ready, error) = match self {
+            Self::Tcp(stream) => {
+                let ready = stream.ready(Interest::ERROR).await;
+                (ready, stream.take_error())
+            }
+            #[cfg(unix)]
+            Self::Unix(stream) => {
+                let ready = stream.ready(Interest::ERROR).await;
+                (ready, stream.take_error())
+            }
+        };
+        let broken = || io::Error::from(io::ErrorKind::ConnectionReset);
+        match (ready, error) {
+            (Err(error), _) | (_, Err(error)) => error,
+            (Ok(_), Ok(error)) => error.unwrap_or_else(broken),
+        }
+    }
+}
+
+/// A connection on the host as one end of a relay.
+pub(crate) struct RelayedEnd<'a> {
+    stream: &'a HostStream,
+    /// Waits for the connection to break, once somebody asks.
+    failure: Option<Failure<'a>>,
+}
+
+type Failure<'a> = Pin<Box<dyn Future<Output = io::Error> + Send + 'a>>;
+
+impl HostEnd for RelayedEnd<'_> {
+    fn poll_failed(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let stream = self.stream;
+        let failure = self
+            .failure
+            .get_or_insert_with(|| Box::pin(stream.failed()));
+        failure.as_mut().poll(cx)
+    }
+}
+
+impl AsyncRead for RelayedEnd<'_> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.stream.poll_readable(cx))?;
+            match self.stream.read_some(buffer.initialize_unfilled()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(len) => {
+                    buffer.advance(len);
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+}
+
+impl AsyncWrite for RelayedEnd<'_> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_writable(cx))?;
+            match self.stream.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.stream.shutdown())
+    }
+}
+
 impl AsyncRead for HostStream {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -370,6 +497,51 @@ mod tests {
         HostStream::connect_unix(&path).await.unwrap();
         drop(listener);
         assert!(!path.exists(), "the socket file goes with its listener");
+    }
+
+    #[tokio::test]
+    async fn file_that_is_no_socket_stays_as_it_is() {
+        let path = path("notes");
+        std::fs::write(&path, "precious").unwrap();
+        let error = HostListener::unix(path.clone()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+        let link = path.with_extension("link");
+        let _ = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        HostListener::unix(link.clone()).unwrap_err();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+        std::fs::remove_file(&link).unwrap();
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn reset_is_noticed_although_the_other_end_has_ended_its_direction() {
+        let listener = HostListener::tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let HostAddress::Ip(address) = listener.address().unwrap() else {
+            panic!("it has a port");
+        };
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        tokio::io::AsyncWriteExt::shutdown(&mut client)
+            .await
+            .unwrap();
+        let mut end = stream.end();
+        let mut byte = [0];
+        let read = tokio::io::AsyncReadExt::read(&mut end, &mut byte).await;
+        assert_eq!(read.unwrap(), 0);
+        SockRef::from(&client)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+        drop(client);
+        let error = std::future::poll_fn(|cx| end.poll_failed(cx)).await;
+        assert!(
+            matches!(
+                error.kind(),
+                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+            ),
+            "{error}"
+        );
     }
 
     #[tokio::test]

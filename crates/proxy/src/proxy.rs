@@ -14,7 +14,6 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use wirecraft::{ExitStatus, Lease, PoolError, Rotation, Target, TcpStream, TunnelPool};
 
-use crate::buffers::Buffers;
 use crate::host::{HostAddress, HostListener, HostStream};
 use crate::refusal::Refusal;
 use crate::{http, metrics, socks};
@@ -135,7 +134,6 @@ pub struct Proxy {
 pub(crate) struct Shared {
     pool: TunnelPool,
     pub(crate) options: ProxyOptions,
-    pub(crate) buffers: Buffers,
     pub(crate) counts: Counts,
     /// One permit for each further connection.
     room: Arc<Semaphore>,
@@ -157,7 +155,6 @@ impl Proxy {
             shared: Arc::new(Shared {
                 pool,
                 options,
-                buffers: Buffers::default(),
                 counts: Counts::default(),
                 room: Arc::new(Semaphore::new(room)),
             }),
@@ -405,7 +402,7 @@ impl Client {
 
         let began_at = tokio::time::Instant::now();
         let moved = Moved::of(Some(exit));
-        let relayed = relay(stream, early, inside, &self.shared.buffers, &moved).await;
+        let relayed = relay(stream, early, inside, &moved).await;
         let seconds = began_at.elapsed().as_secs_f32();
         let (up, down) = (moved.up(), moved.down());
         let (from, to, exit) = (&self.from, shown(target), exit.name());

@@ -3,10 +3,10 @@
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use wirecraft::{Lease, ReadHalf, TcpStream, WriteHalf};
+use tokio::io::AsyncWriteExt;
+use wirecraft::relay::{Tally, both_ways};
+use wirecraft::{Lease, TcpStream};
 
-use crate::buffers::Buffers;
 use crate::host::HostStream;
 
 /// Bytes that a connection has moved.
@@ -29,15 +29,6 @@ impl<'a> Moved<'a> {
         }
     }
 
-    fn count(&self, up: usize, down: usize) {
-        let (up, down) = (up as u64, down as u64);
-        self.up.fetch_add(up, Ordering::Relaxed);
-        self.down.fetch_add(down, Ordering::Relaxed);
-        if let Some(exit) = self.exit {
-            exit.count(up, down);
-        }
-    }
-
     /// Returns the bytes into the tunnel.
     pub(crate) fn up(&self) -> u64 {
         self.up.load(Ordering::Relaxed)
@@ -49,65 +40,35 @@ impl<'a> Moved<'a> {
     }
 }
 
+impl Tally for Moved<'_> {
+    fn add(&self, into_tunnel: u64, out_of_tunnel: u64) {
+        self.up.fetch_add(into_tunnel, Ordering::Relaxed);
+        self.down.fetch_add(out_of_tunnel, Ordering::Relaxed);
+        if let Some(exit) = self.exit {
+            exit.count(into_tunnel, out_of_tunnel);
+        }
+    }
+}
+
 /// Moves bytes both ways until both directions have ended; `early` is what the host has sent already.
 ///
 /// A direction that ends is ended on the other side, and the other one goes on. A failure of one side resets the other.
 pub(crate) async fn relay(
     host: HostStream,
     early: &[u8],
-    tunnel: TcpStream,
-    buffers: &Buffers,
+    mut tunnel: TcpStream,
     moved: &Moved<'_>,
 ) -> io::Result<()> {
     tunnel.set_nodelay(true);
-    let (mut reader, mut writer) = tunnel.into_split();
-    let sending = async {
-        writer.write_all(early).await?;
-        moved.count(early.len(), 0);
-        up(&host, &mut writer, buffers, moved).await
+    let relayed = async {
+        tunnel.write_all(early).await?;
+        moved.add(early.len() as u64, 0);
+        both_ways(&tunnel, &mut host.end(), moved).await
     };
-    let relayed = tokio::try_join!(sending, down(&mut reader, &host, buffers, moved));
+    let relayed = relayed.await;
     if relayed.is_err() {
-        writer.abort();
+        tunnel.abort();
         host.reset();
     }
-    relayed.map(|_| ())
-}
-
-async fn up(
-    host: &HostStream,
-    tunnel: &mut WriteHalf,
-    buffers: &Buffers,
-    moved: &Moved<'_>,
-) -> io::Result<()> {
-    loop {
-        host.readable().await?;
-        let mut buffer = buffers.take();
-        let len = match host.try_read(&mut buffer) {
-            Ok(0) => return tunnel.shutdown().await,
-            Ok(len) => len,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-            Err(error) => return Err(error),
-        };
-        tunnel.write_all(&buffer).await?;
-        moved.count(len, 0);
-    }
-}
-
-async fn down(
-    tunnel: &mut ReadHalf,
-    host: &HostStream,
-    buffers: &Buffers,
-    moved: &Moved<'_>,
-) -> io::Result<()> {
-    loop {
-        tunnel.readable().await;
-        let mut buffer = buffers.take();
-        let len = tunnel.read_buf(&mut *buffer).await?;
-        if len == 0 {
-            return host.shutdown();
-        }
-        host.write_all(&buffer).await?;
-        moved.count(0, len);
-    }
+    relayed
 }

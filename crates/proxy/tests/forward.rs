@@ -148,6 +148,40 @@ async fn far_end_that_does_not_read_stops_the_sender() {
 }
 
 #[tokio::test]
+async fn reset_of_a_client_that_had_ended_its_direction_reaches_the_far_end() {
+    let (gateway, tunnel) = connected().await;
+    let mut forwards = Forwards::new(tunnel, ForwardLimits::default());
+    let listener = gateway.tunnel().tcp_listen(9000).await.unwrap();
+    let at = local(&mut forwards, &format!("0:{GATEWAY_V4}:9000")).await;
+    let mut client = TcpStream::connect(at).await.unwrap();
+    client.shutdown().await.unwrap();
+    let (mut inside, _) = in_time(listener.accept()).await.unwrap();
+    assert_eq!(in_time(inside.read(&mut [0])).await.unwrap(), 0);
+    client.set_zero_linger().unwrap();
+    drop(client);
+    let error = in_time(std::future::poll_fn(|cx| inside.poll_failed(cx))).await;
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn reset_of_a_far_end_that_had_ended_its_direction_reaches_the_client() {
+    let (gateway, tunnel) = connected().await;
+    let mut forwards = Forwards::new(tunnel, ForwardLimits::default());
+    let listener = gateway.tunnel().tcp_listen(9000).await.unwrap();
+    let at = local(&mut forwards, &format!("0:{GATEWAY_V4}:9000")).await;
+    let mut client = TcpStream::connect(at).await.unwrap();
+    let (inside, _) = in_time(listener.accept()).await.unwrap();
+    inside.close_writing();
+    assert_eq!(in_time(client.read(&mut [0])).await.unwrap(), 0);
+    inside.abort();
+    // The client is told, although it neither reads nor writes.
+    in_time(client.ready(tokio::io::Interest::ERROR))
+        .await
+        .unwrap();
+    assert!(client.take_error().unwrap().is_some());
+}
+
+#[tokio::test]
 async fn datagrams_of_several_clients_find_their_way_back() {
     let (_gateway, tunnel) = connected().await;
     let mut forwards = Forwards::new(tunnel, ForwardLimits::default());

@@ -17,6 +17,29 @@ use crate::tcp::TcpStream;
 /// Steps of one direction before the other, and other tasks, have their turn.
 const STEPS_AT_ONCE: usize = 16;
 
+/// Bytes that one step moves at most: the connection is locked meanwhile, and the task that serves all of them
+/// may wait for it.
+const STEP_LEN_MAX: usize = 256 << 10;
+
+/// One end on the host.
+pub trait HostEnd: AsyncRead + AsyncWrite + Unpin {
+    /// Waits until the connection is broken, where the system tells that by itself.
+    ///
+    /// It is asked once the host has ended its direction: reading says nothing more then.
+    fn poll_failed(&mut self, _cx: &mut Context<'_>) -> Poll<io::Error> {
+        Poll::Pending
+    }
+}
+
+impl HostEnd for tokio::net::TcpStream {}
+impl HostEnd for tokio::io::DuplexStream {}
+
+/// Who counts what is relayed.
+pub trait Tally {
+    /// Takes note of bytes that went into the tunnel, and out of it.
+    fn add(&self, into_tunnel: u64, out_of_tunnel: u64);
+}
+
 /// How many bytes went each way so far.
 #[derive(Debug, Default)]
 pub struct Relayed {
@@ -38,6 +61,14 @@ impl Relayed {
     }
 }
 
+impl Tally for Relayed {
+    fn add(&self, into_tunnel: u64, out_of_tunnel: u64) {
+        self.into_tunnel.fetch_add(into_tunnel, Ordering::Relaxed);
+        self.out_of_tunnel
+            .fetch_add(out_of_tunnel, Ordering::Relaxed);
+    }
+}
+
 /// Relays both directions until both have ended; each ends by itself, so a half-closed connection goes on.
 ///
 /// What was relayed so far is counted in `relayed`. Dropping the streams
@@ -45,24 +76,35 @@ impl Relayed {
 /// not look like an orderly end.
 ///
 /// # Errors
-/// Whatever ended either stream.
+/// Whatever ended either stream, also one that has nothing more to say.
 ///
 /// # Cancel safety
 /// No byte is lost: what is not relayed is still in one of the streams.
-pub async fn both_ways<H>(tunnel: &TcpStream, host: &mut H, relayed: &Relayed) -> io::Result<()>
+pub async fn both_ways<H>(tunnel: &TcpStream, host: &mut H, relayed: &impl Tally) -> io::Result<()>
 where
-    H: AsyncRead + AsyncWrite + Unpin,
+    H: HostEnd,
 {
     let (mut up, mut down) = (Stage::Moving, Stage::Moving);
     poll_fn(|cx| {
         let into = poll_direction(&mut up, cx, |stage, cx| {
-            step_up(stage, cx, tunnel, host, &relayed.into_tunnel)
+            step_up(stage, cx, tunnel, host, relayed)
         })?;
         let out = poll_direction(&mut down, cx, |stage, cx| {
-            step_down(stage, cx, tunnel, host, &relayed.out_of_tunnel)
+            step_down(stage, cx, tunnel, host, relayed)
         })?;
         if into.is_ready() && out.is_ready() {
             return Poll::Ready(Ok(()));
+        }
+        // Whoever has ended its direction fails without being read.
+        if down == Stage::Closed
+            && let Poll::Ready(error) = tunnel.poll_failed(cx)
+        {
+            return Poll::Ready(Err(error));
+        }
+        if up == Stage::Closed
+            && let Poll::Ready(error) = host.poll_failed(cx)
+        {
+            return Poll::Ready(Err(error));
         }
         Poll::Pending
     })
@@ -106,7 +148,7 @@ fn step_up<H: AsyncRead + Unpin>(
     cx: &mut Context<'_>,
     tunnel: &TcpStream,
     host: &mut H,
-    moved: &AtomicU64,
+    relayed: &impl Tally,
 ) -> Poll<io::Result<()>> {
     if *stage == Stage::Closing {
         tunnel.close_writing();
@@ -116,7 +158,8 @@ fn step_up<H: AsyncRead + Unpin>(
     let waker = cx.waker().clone();
     let mut read = Poll::Pending;
     let room = tunnel.poll_write_with(&Context::from_waker(&waker), |room| {
-        let mut buffer = ReadBuf::new(room);
+        let room_len = room.len().min(STEP_LEN_MAX);
+        let mut buffer = ReadBuf::new(&mut room[..room_len]);
         read = Pin::new(host).poll_read(cx, &mut buffer);
         buffer.filled().len()
     });
@@ -131,7 +174,7 @@ fn step_up<H: AsyncRead + Unpin>(
     if len == 0 {
         *stage = Stage::Closing;
     }
-    moved.fetch_add(len as u64, Ordering::Relaxed);
+    relayed.add(len as u64, 0);
     Poll::Ready(Ok(()))
 }
 
@@ -141,7 +184,7 @@ fn step_down<H: AsyncWrite + Unpin>(
     cx: &mut Context<'_>,
     tunnel: &TcpStream,
     host: &mut H,
-    moved: &AtomicU64,
+    relayed: &impl Tally,
 ) -> Poll<io::Result<()>> {
     if *stage == Stage::Closing {
         return Pin::new(host).poll_shutdown(cx).map(|closed| {
@@ -156,6 +199,7 @@ fn step_down<H: AsyncWrite + Unpin>(
     let waker = cx.waker().clone();
     let mut written = None;
     let taken = tunnel.poll_read_with(&Context::from_waker(&waker), |bytes| {
+        let bytes = &bytes[..bytes.len().min(STEP_LEN_MAX)];
         let outcome = Pin::new(host).poll_write(cx, bytes);
         let len = match &outcome {
             Poll::Ready(Ok(len)) => *len,
@@ -174,6 +218,6 @@ fn step_down<H: AsyncWrite + Unpin>(
         Some(Poll::Ready(Ok(0))) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
         Some(Poll::Ready(outcome)) => drop(outcome?),
     }
-    moved.fetch_add(len as u64, Ordering::Relaxed);
+    relayed.add(0, len as u64);
     Poll::Ready(Ok(()))
 }

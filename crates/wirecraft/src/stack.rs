@@ -12,6 +12,7 @@
 mod command;
 mod deliver;
 mod handle;
+mod memory;
 mod serve;
 mod shared;
 mod timers;
@@ -24,6 +25,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use rand_core::CryptoRng;
@@ -39,8 +41,10 @@ use wirecraft_tunnel::{Arena, SendError};
 
 use crate::tap::{Direction, Tap, TappedSink};
 use crate::tcp::TcpStream;
+use crate::transit::Gate;
 
 use command::Command;
+use memory::Memory;
 use shared::{Attention, Ready};
 use timers::Timers;
 
@@ -73,17 +77,6 @@ impl StackConfig {
     }
 }
 
-/// Bytes that all connections together may buffer in each direction, as far as the least of each allows.
-const BUFFERS_LEN: usize = 32 << 20;
-const BUFFER_LEN_MIN: usize = 64 << 10;
-const BUFFER_LEN_MAX: usize = 1 << 20;
-
-/// Returns the size of the buffers of one more connection beside `connections` others: few may fill a
-/// long path each, many must not fill the memory.
-fn buffer_len(connections: usize) -> usize {
-    (BUFFERS_LEN / (connections + 1)).clamp(BUFFER_LEN_MIN, BUFFER_LEN_MAX)
-}
-
 /// What a stack did not take in, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StackCounters {
@@ -111,11 +104,12 @@ pub struct Stack {
     raw: Vec<Arc<Shared<RawEndpoint>>>,
     /// Whether raw packets are among those written last.
     raw_written: bool,
+    memory: Memory,
     reassembler: Reassembler,
     answers: Answers,
     counters: StackCounters,
     /// Who gets what is sent to other addresses than ours.
-    transit: Option<mpsc::Sender<Vec<u8>>>,
+    transit: Option<Gate>,
     commands: mpsc::Receiver<Command>,
     ready: mpsc::UnboundedReceiver<Ready>,
     attention: Attention,
@@ -156,6 +150,7 @@ impl Stack {
             echo: Bindings::new(&mut rng),
             raw: Vec::new(),
             raw_written: false,
+            memory: Memory::default(),
             reassembler: Reassembler::default(),
             answers: Answers::new(config.mtu, rng.next_u32()),
             rng,
@@ -172,12 +167,13 @@ impl Stack {
     }
 
     /// How a connection behaves whose owner asks for nothing else.
-    fn tcp_config(&self) -> TcpConfig {
-        let buffer_len = buffer_len(self.tcp.connection_count());
+    fn tcp_config(&self, keepalive: Option<Duration>) -> TcpConfig {
+        let buffer_len = self.memory.buffer_len();
         TcpConfig {
             mtu: self.mtu,
             receive_buffer_len: buffer_len,
             send_buffer_len: buffer_len,
+            keepalive,
             ..TcpConfig::default()
         }
     }

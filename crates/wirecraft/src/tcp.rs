@@ -56,6 +56,12 @@ impl TcpStream {
         self.0.peer
     }
 
+    /// Returns how many bytes may wait in it, both directions together: fewer, the more connections there are.
+    #[must_use]
+    pub fn buffers_len(&self) -> usize {
+        self.0.shared.lock().connection.buffers_len()
+    }
+
     /// Sets whether small writes are sent at once, without waiting for acknowledgements of earlier ones.
     pub fn set_nodelay(&self, nodelay: bool) {
         self.0.shared.lock().connection.set_nagle(!nodelay);
@@ -106,6 +112,16 @@ impl TcpStream {
         fill: impl FnOnce(&mut [u8]) -> usize,
     ) -> Poll<io::Result<usize>> {
         self.0.poll_write_with(cx, fill)
+    }
+
+    /// Waits until the connection fails; one that ends in good order never does. One task at a time waits.
+    pub fn poll_failed(&self, cx: &Context<'_>) -> Poll<io::Error> {
+        self.0
+            .shared
+            .lock()
+            .connection
+            .poll_failed(cx)
+            .map(io_error)
     }
 
     /// Closes the sending direction once what was written is sent; reading goes on.

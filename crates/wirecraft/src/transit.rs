@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use wirecraft_ip_packets::{FragmentError, IpPacket};
 
 use crate::raw::RawSocket;
@@ -12,17 +12,62 @@ use crate::socket_error::SocketError;
 use crate::stack::StackHandle;
 use crate::tcp::TcpStream;
 
-/// Packets that wait for the gateway; what exceeds them is dropped.
-pub(crate) const PACKETS_MAX: usize = 1024;
+/// Packets that wait for the gateway, and their bytes; what exceeds either is dropped.
+const PACKETS_MAX: usize = 1024;
+const WAITING_LEN_MAX: usize = 4 << 20;
+
+/// A packet that waits for the gateway, and its part of the bytes that may.
+#[derive(Debug)]
+struct Waiting {
+    packet: Vec<u8>,
+    _room: OwnedSemaphorePermit,
+}
+
+/// The way of packets to the gateway.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    packets: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
+}
+
+/// Where packets come through a [`Gate`].
+#[derive(Debug)]
+pub(crate) struct Queue(mpsc::Receiver<Waiting>);
+
+impl Gate {
+    pub(crate) fn new() -> (Self, Queue) {
+        let (packets, queue) = mpsc::channel(PACKETS_MAX);
+        let room = Arc::new(Semaphore::new(WAITING_LEN_MAX));
+        (Self { packets, room }, Queue(queue))
+    }
+
+    /// Says whether nobody is left who takes packets out.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.packets.is_closed()
+    }
+
+    /// Lets a packet in; returns whether there was room for it.
+    pub(crate) fn push(&self, packet: &[u8]) -> bool {
+        let len = u32::try_from(packet.len()).unwrap_or(u32::MAX);
+        let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(len) else {
+            return false;
+        };
+        let waiting = Waiting {
+            packet: packet.to_vec(),
+            _room: room,
+        };
+        self.packets.try_send(waiting).is_ok()
+    }
+}
 
 /// Gets what peers send to addresses that are not the tunnel's, as whole packets.
 ///
 /// Of TCP it gets the first segments alone: once [accepted](Passage::accept), a connection is a
 /// [`TcpStream`] like any other, under the address that the peer called. Segments of no connection are
-/// reset. What nobody takes out in time is dropped. There is one for a tunnel at a time, the latest.
+/// reset. What nobody takes out in time is dropped: beyond 1024 packets, or 4 MiB of them. There is one for a tunnel at a time, the latest.
 #[derive(Debug)]
 pub struct Transit {
-    packets: mpsc::Receiver<Vec<u8>>,
+    packets: Queue,
     passage: Passage,
 }
 
@@ -52,12 +97,7 @@ pub enum PassageError {
 }
 
 impl Transit {
-    pub(crate) fn new(
-        packets: mpsc::Receiver<Vec<u8>>,
-        stack: StackHandle,
-        raw: RawSocket,
-        mtu: usize,
-    ) -> Self {
+    pub(crate) fn new(packets: Queue, stack: StackHandle, raw: RawSocket, mtu: usize) -> Self {
         let passage = Passage {
             stack,
             raw: Arc::new(raw),
@@ -72,7 +112,7 @@ impl Transit {
     /// # Cancel safety
     /// No packet is lost.
     pub async fn next(&mut self) -> Option<Vec<u8>> {
-        self.packets.recv().await
+        self.packets.0.recv().await.map(|waiting| waiting.packet)
     }
 
     /// The way back to the peers.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use wirecraft_netstack::{Binding, TcpConfig};
+use wirecraft_netstack::Binding;
 
 use crate::network::{Datagrams, Network, NetworkFuture};
 use crate::stack::StackHandle;
@@ -30,20 +30,13 @@ impl TunnelNetwork {
 /// anew and knows nothing of the session any more.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
-fn config() -> TcpConfig {
-    TcpConfig {
-        keepalive: Some(KEEPALIVE),
-        ..TcpConfig::default()
-    }
-}
-
 impl Network for TunnelNetwork {
     type Stream = TcpStream;
     type Datagrams = UdpSocket;
 
     fn connect(&self, to: SocketAddr) -> NetworkFuture<TcpStream> {
         let sockets = self.sockets.clone();
-        Box::pin(async move { Ok(sockets.tcp_connect_with(to, config()).await?) })
+        Box::pin(async move { Ok(sockets.tcp_connect_with_keepalive(to, KEEPALIVE).await?) })
     }
 
     fn bind(&self, local: SocketAddr) -> NetworkFuture<UdpSocket> {

@@ -93,6 +93,23 @@ impl UdpSocket {
         Ok(self.recv_from(buffer).await?.len)
     }
 
+    /// Answers a datagram: from the address that it was sent to, whatever others this end has.
+    ///
+    /// # Errors
+    /// As [`send_to`](Self::send_to).
+    ///
+    /// # Cancel safety
+    /// The datagram is sent whole or not at all.
+    pub async fn answer(&self, received: &Received, datagram: &[u8]) -> Result<(), SocketError> {
+        poll_fn(|cx| {
+            let (source, to) = (received.to, received.from);
+            let sent = self.shared.lock().poll_send(cx, source, to, datagram);
+            self.shared.notify();
+            sent.map_err(SocketError::from)
+        })
+        .await
+    }
+
     /// As [`send_to`](Self::send_to), for futures written by hand.
     pub fn poll_send_to(
         &self,

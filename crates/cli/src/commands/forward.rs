@@ -70,7 +70,7 @@ struct Line {
 impl Forward {
     pub(crate) async fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
         let config = self.tunnel.load(verbosity)?;
-        raise_limit();
+        let _ = raise_limit();
         let tunnel = self.tunnel.keep_trying(config).await?;
         let mut limits = ForwardLimits::default();
         limits.udp_idle = self.udp_timeout;

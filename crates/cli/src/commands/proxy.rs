@@ -107,7 +107,7 @@ struct Line {
 impl Proxy {
     pub(crate) async fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
         let options = self.options()?;
-        raise_limit();
+        let _ = raise_limit();
         let mut quota = Quota::default();
         quota.connections_max = self.exit_connections;
         quota.bytes_max = self.exit_bytes;

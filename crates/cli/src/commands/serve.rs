@@ -11,17 +11,23 @@ use wirecraft_gateway::{NameServer, Relay, Rules};
 use crate::aead::connect_options;
 use crate::arguments::Verbosity;
 use crate::failure::Failure;
+use crate::open_files::raise_limit;
 use crate::output;
+
+/// Open files that connections of peers do not get: sockets of the tunnel, the terminal, libraries.
+const FILES_KEPT: usize = 64;
 
 /// Be the gateway of peers: pass what they send on by sockets of this host
 ///
 /// Needs no root and no interface. A peer's connection is answered once the host it calls has answered; a
 /// closed port is refused, a host out of reach is told to be so. Pings are passed on where the system lets
-/// users ping (net.ipv4.ping_group_range). Loopback addresses of this host are reached only where rules name
-/// them.
+/// users ping (net.ipv4.ping_group_range). Addresses of loopback and of the links of this host (169.254.0.0/16,
+/// fe80::/10) are reached only where rules name them; its other addresses and private networks are reached
+/// unless rules deny them. Addresses of the tunnel and of other peers are not.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Rules, in TOML; without any, peers reach everything but loopback:
+Rules, in TOML; without any, peers reach everything but loopback and link-local addresses. An empty list of what
+is allowed allows nothing:
   [default]
   deny = [\"192.168.0.0/16\", \"10.0.0.0/8:22\", \"[fd00::/8]:1-1023\"]
   [peers.\"PUBLIC KEY\"]
@@ -63,7 +69,8 @@ impl Serve {
         let mut terminated = signal(SignalKind::terminate()).map_err(Failure::call)?;
         let tunnel = Tunnel::listen_with(config, connect_options()?);
         let tunnel = tunnel.await.map_err(Failure::call)?;
-        let relay = Relay::start(&tunnel, &peers, rules).await?;
+        let most = raise_limit().map_or(usize::MAX, |limit| limit.saturating_sub(FILES_KEPT));
+        let relay = Relay::start_with(&tunnel, &peers, rules, most).await?;
         let _name_server = match self.dns {
             true => Some(NameServer::start(&tunnel).await.map_err(Failure::call)?),
             false => None,
@@ -81,8 +88,13 @@ impl Serve {
         if !verbosity.is_quiet() {
             let passed = relay.counters();
             output::remark(format!(
-                "passed on {} connections, {} flows and {} pings; {} refused, {} forbidden",
-                passed.connections, passed.flows, passed.pings, passed.refused, passed.forbidden
+                "passed on {} connections, {} flows and {} pings; {} refused, {} forbidden, {} without room",
+                passed.connections,
+                passed.flows,
+                passed.pings,
+                passed.refused,
+                passed.forbidden,
+                passed.no_room
             ));
         }
         // One that is down already needs no closing.

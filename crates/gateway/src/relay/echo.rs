@@ -13,14 +13,13 @@ use wirecraft::ip_packets::{Echo, Icmpv4Kind, Icmpv6Kind, IpPacket, Transport, v
 
 use super::answer::{self, Refusal};
 use super::tcp::canonical;
-use super::{Permit, Shared, Verdict};
+use super::{Permit, Shared, udp};
 
 /// How long a reply may take.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The header of an echo message in bytes: type, code, checksum, identifier, sequence number.
 const HEADER_LEN: usize = 8;
-const REPLY_LEN_MAX: usize = 65_535;
 
 const ECHO_REQUEST_V4: u8 = 8;
 const ECHO_REPLY_V4: u8 = 0;
@@ -42,11 +41,7 @@ pub(super) fn pass_on(
     let permit = match admitted {
         Ok(permit) => permit,
         Err(verdict) => {
-            shared.count(|counters| counters.forbidden += 1);
-            if verdict == Verdict::Forbidden {
-                let error = answer::unreachable(packet, &shared.addresses, Refusal::Prohibited);
-                answer::send(shared, tasks, error);
-            }
+            shared.refuse(tasks, packet, verdict);
             return;
         }
     };
@@ -120,10 +115,9 @@ async fn exchange(ping: &Ping, payload: &[u8]) -> io::Result<Vec<u8>> {
     message.extend_from_slice(&ping.sequence.to_be_bytes());
     message.extend_from_slice(payload);
     socket.send(&message).await?;
-    let mut buffer = vec![0; REPLY_LEN_MAX];
     loop {
-        let len = socket.recv(&mut buffer).await?;
-        let Some((header, payload)) = buffer[..len].split_at_checked(HEADER_LEN) else {
+        let message = udp::receive(&socket).await?;
+        let Some((header, payload)) = message.split_at_checked(HEADER_LEN) else {
             continue;
         };
         if header[0] == reply && header[6..] == ping.sequence.to_be_bytes() {

@@ -28,6 +28,12 @@ impl Owners {
         Self(networks)
     }
 
+    /// Says whether an address is a peer's. That one has every address is no reason to have none outside.
+    pub(super) fn has(&self, address: IpAddr) -> bool {
+        let mut networks = self.0.iter();
+        networks.any(|(network, _)| network.prefix_len() > 0 && network.contains(&address))
+    }
+
     pub(super) fn of(&self, address: IpAddr) -> Option<&PublicKey> {
         let mut networks = self.0.iter();
         let found = networks.find(|(network, _)| network.contains(&address));
@@ -68,6 +74,8 @@ mod tests {
         assert_eq!(owner("10.2.0.1"), Some(peers[3].public_key));
         assert_eq!(owner("fd00::1"), Some(peers[0].public_key));
         assert_eq!(owner("192.0.2.1"), None);
+        assert!(owners.has("10.9.0.1".parse().unwrap()));
+        assert!(!owners.has("192.0.2.1".parse().unwrap()));
     }
 
     #[test]

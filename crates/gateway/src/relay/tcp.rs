@@ -14,7 +14,7 @@ use wirecraft::ip_packets::{IpPacket, TcpSegment};
 use wirecraft::relay::{Relayed, both_ways};
 
 use super::answer::{self, Refusal};
-use super::{Permit, Shared, Verdict};
+use super::{Permit, Shared};
 
 /// How long a host may take: as long as a peer's own attempts last with most systems.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -38,11 +38,7 @@ pub(super) fn pass_on(
     let permit = match shared.admit(from, to, Some(to.port())) {
         Ok(permit) => permit,
         Err(verdict) => {
-            shared.count(|counters| counters.forbidden += 1);
-            if verdict == Verdict::Forbidden {
-                let error = answer::unreachable(packet, &shared.addresses, Refusal::Prohibited);
-                answer::send(shared, tasks, error);
-            }
+            shared.refuse(tasks, packet, verdict);
             return;
         }
     };
@@ -63,7 +59,13 @@ async fn serve(shared: Arc<Shared>, first: Vec<u8>, to: SocketAddr, opening: Tic
     let mut host = match connected {
         Ok(host) => host,
         Err(error) => {
-            shared.count(|counters| counters.refused += 1);
+            match Refusal::of(&error) {
+                Some(_) => shared.count(|counters| counters.refused += 1),
+                None if error.kind() == io::ErrorKind::TimedOut => {
+                    shared.count(|counters| counters.refused += 1);
+                }
+                None => shared.note_no_room(&error),
+            }
             if let Some(answer) = refuse(&shared, &first, &error) {
                 let _ = shared.passage.send(&answer).await;
             }

@@ -7,27 +7,54 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use wirecraft::ip_packets::{IpPacket, UdpDatagram, v4, v6};
 
 use super::answer::{self, Refusal};
 use super::tcp::canonical;
-use super::{Permit, Shared, Verdict};
+use super::{Permit, Shared};
 
 /// How long a flow lasts in which nothing comes back from the host, nor goes there.
 ///
 /// Source: RFC 4787 §4.3: two minutes at least.
 const IDLE_MAX: Duration = Duration::from_secs(120);
 
-/// Datagrams that wait for the host's socket; what exceeds them is dropped.
+/// Datagrams that wait for the host's socket, however short they are; what exceeds them is dropped.
 const WAITING_MAX: usize = 256;
 
 const DATAGRAM_LEN_MAX: usize = 65_535;
 
 /// Flows by their two ends.
-pub(super) type Flows = HashMap<(SocketAddr, SocketAddr), mpsc::Sender<Vec<u8>>>;
+pub(super) type Flows = HashMap<(SocketAddr, SocketAddr), Way>;
+
+/// The way of datagrams to the task of a flow.
+pub(super) struct Way {
+    sender: mpsc::Sender<Waiting>,
+    /// What is left of the bytes of the peer that may wait.
+    room: Arc<Semaphore>,
+}
+
+/// A datagram that waits, and its part of the bytes that may.
+struct Waiting {
+    payload: Vec<u8>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Way {
+    /// Sends a datagram on, or loses it as the network might.
+    fn send(&self, payload: &[u8]) {
+        let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        if let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(len) {
+            let payload = payload.to_vec();
+            let _ = self.sender.try_send(Waiting {
+                payload,
+                _room: room,
+            });
+        }
+    }
+}
 
 /// Takes in a datagram, all of `packet`.
 pub(super) fn pass_on(
@@ -40,26 +67,24 @@ pub(super) fn pass_on(
     let to = SocketAddr::new(packet.destination(), datagram.destination_port());
     let mut flows = shared.flows.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(flow) = flows.get(&(from, to)) {
-        // A flow that has no room loses the datagram, as the network might.
-        let _ = flow.try_send(datagram.payload().to_vec());
+        flow.send(datagram.payload());
         return;
     }
     let permit = match shared.admit(from, to, Some(to.port())) {
         Ok(permit) => permit,
         Err(verdict) => {
             drop(flows);
-            shared.count(|counters| counters.forbidden += 1);
-            if verdict == Verdict::Forbidden {
-                let error = answer::unreachable(packet, &shared.addresses, Refusal::Prohibited);
-                answer::send(shared, tasks, error);
-            }
+            shared.refuse(tasks, packet, verdict);
             return;
         }
     };
     let (sender, datagrams) = mpsc::channel(WAITING_MAX);
-    // The channel is empty: there is room for one.
-    let _ = sender.try_send(datagram.payload().to_vec());
-    flows.insert((from, to), sender);
+    let way = Way {
+        sender,
+        room: Arc::clone(&permit.waiting),
+    };
+    way.send(datagram.payload());
+    flows.insert((from, to), way);
     drop(flows);
     shared.count(|counters| counters.flows += 1);
     let flow = Flow {
@@ -89,20 +114,22 @@ impl Drop for Flow {
     }
 }
 
-async fn serve(flow: Flow, mut datagrams: mpsc::Receiver<Vec<u8>>, _: Permit) {
+async fn serve(flow: Flow, mut datagrams: mpsc::Receiver<Waiting>, _: Permit) {
     let socket = match open(canonical(flow.to)).await {
         Ok(socket) => socket,
-        Err(error) => return flow.tell(&error).await,
+        Err(error) => {
+            flow.shared.note_no_room(&error);
+            return flow.tell(&error).await;
+        }
     };
-    let mut buffer = vec![0; DATAGRAM_LEN_MAX];
     loop {
         let step = async {
             tokio::select! {
                 datagram = datagrams.recv() => match datagram {
-                    Some(datagram) => socket.send(&datagram).await.map(|_| None),
+                    Some(datagram) => socket.send(&datagram.payload).await.map(|_| None),
                     None => Ok(None),
                 },
-                len = socket.recv(&mut buffer) => len.map(Some),
+                answer = receive(&socket) => answer.map(Some),
             }
         };
         let Ok(step) = timeout(IDLE_MAX, step).await else {
@@ -110,8 +137,20 @@ async fn serve(flow: Flow, mut datagrams: mpsc::Receiver<Vec<u8>>, _: Permit) {
         };
         match step {
             Ok(None) => {}
-            Ok(Some(len)) => flow.answer(&buffer[..len]).await,
+            Ok(Some(answer)) => flow.answer(&answer).await,
             Err(error) => flow.tell(&error).await,
+        }
+    }
+}
+
+/// Waits for a datagram of any length. A socket to which nothing comes needs no buffer.
+pub(super) async fn receive(socket: &UdpSocket) -> io::Result<Vec<u8>> {
+    loop {
+        socket.readable().await?;
+        let mut datagram = Vec::with_capacity(DATAGRAM_LEN_MAX);
+        match socket.try_recv_buf(&mut datagram) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            received => return received.map(|_| datagram),
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct TcpConnection {
     pub(super) ending: Option<Ending>,
     pub(super) reader: Option<Waker>,
     pub(super) writer: Option<Waker>,
+    /// Who waits for the connection to fail.
+    pub(super) mourner: Option<Waker>,
     pub(super) interface: Interface,
     pub(super) held: HeldPackets,
     pub(super) highest_sent: HighestSent,
@@ -150,6 +152,7 @@ impl TcpConnection {
             ending: None,
             reader: None,
             writer: None,
+            mourner: None,
             interface: interface(now, mtu, seed),
             held: HeldPackets::default(),
             highest_sent: HighestSent::default(),
@@ -287,6 +290,7 @@ impl TcpConnection {
         }
         self.reader = None;
         self.writer = None;
+        self.mourner = None;
     }
 
     /// Returns the two ends.

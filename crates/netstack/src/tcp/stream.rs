@@ -17,12 +17,16 @@ const WRITER_SHARE: usize = 4;
 pub struct ReadyWakers {
     reader: Option<Waker>,
     writer: Option<Waker>,
+    mourner: Option<Waker>,
 }
 
 impl ReadyWakers {
     /// Wakes them.
     pub fn wake(self) {
-        for waker in [self.reader, self.writer].into_iter().flatten() {
+        for waker in [self.reader, self.writer, self.mourner]
+            .into_iter()
+            .flatten()
+        {
             waker.wake();
         }
     }
@@ -162,6 +166,18 @@ impl TcpConnection {
         Poll::Pending
     }
 
+    /// Waits until the connection fails; one that ends in good order never does.
+    ///
+    /// For whoever has read the end of the stream and has nothing to write: neither tells any more.
+    /// One task at a time waits; the last to call is the one woken.
+    pub fn poll_failed(&mut self, context: &Context<'_>) -> Poll<TcpError> {
+        if let Some(Ending::Failed(error)) = self.ending {
+            return Poll::Ready(error);
+        }
+        self.mourner = Some(context.waker().clone());
+        Poll::Pending
+    }
+
     /// Closes the sending direction once what was written is sent; reading goes on.
     pub fn shutdown(&mut self) {
         if self.state() != TcpState::SynSent {
@@ -174,9 +190,15 @@ impl TcpConnection {
         let reader = self.reader.is_some()
             && (self.stack_socket().can_recv() || self.end_of_input().is_some());
         let writer = self.writer.is_some() && self.writer_can_go_on();
+        let has_failed = matches!(self.ending, Some(Ending::Failed(_)));
         ReadyWakers {
             reader: if reader { self.reader.take() } else { None },
             writer: if writer { self.writer.take() } else { None },
+            mourner: if has_failed {
+                self.mourner.take()
+            } else {
+                None
+            },
         }
     }
 

@@ -14,7 +14,6 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use wirecraft::{Binding, SocketError, Target, Tunnel};
 
-use crate::buffers::Buffers;
 use crate::datagrams::HostDatagrams;
 use crate::host::{HostAddress, HostListener};
 
@@ -88,7 +87,6 @@ impl fmt::Display for Listening {
 struct Shared {
     tunnel: Tunnel,
     limits: ForwardLimits,
-    buffers: Buffers,
     /// One permit for each further TCP connection.
     room: Arc<Semaphore>,
 }
@@ -109,7 +107,6 @@ impl Forwards {
             shared: Arc::new(Shared {
                 tunnel,
                 limits,
-                buffers: Buffers::default(),
                 room: Arc::new(Semaphore::new(room)),
             }),
             tasks: JoinSet::new(),

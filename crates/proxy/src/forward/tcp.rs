@@ -16,6 +16,9 @@ use crate::relay::{Moved, relay};
 /// How long to wait when the host has no room for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How often a peer that says nothing is asked whether it is there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
 /// Accepts on the host and connects inside the tunnel, for ever.
 pub(super) async fn serve_local(shared: Arc<Shared>, listener: HostListener, target: Target) {
     let mut connections = JoinSet::new();
@@ -44,7 +47,7 @@ pub(super) async fn serve_local(shared: Arc<Shared>, listener: HostListener, tar
 async fn connect_inside(shared: &Shared, stream: HostStream, from: &str, target: &Target) {
     let to = format!("{}:{}", target.host.escape_default(), target.port);
     match shared.tunnel.tcp_connect(target.clone()).await {
-        Ok(inside) => carry(shared, stream, inside, from, &to).await,
+        Ok(inside) => carry(stream, inside, from, &to).await,
         Err(error) => {
             tracing::info!(%from, %to, %error, "forward: no connection");
             stream.reset();
@@ -62,10 +65,14 @@ pub(super) async fn serve_remote(shared: Arc<Shared>, listener: TcpListener, tar
         let Ok(permit) = shared.room.clone().acquire_owned().await else {
             return;
         };
-        let (shared, target) = (shared.clone(), target.clone());
+        let target = target.clone();
         connections.spawn(async move {
             match connect_on_host(&target).await {
-                Ok(stream) => carry(&shared, stream, inside, &from, &target).await,
+                Ok(stream) => {
+                    // A peer that is gone must not keep its place for ever.
+                    inside.set_keepalive(Some(KEEPALIVE));
+                    carry(stream, inside, &from, &target).await;
+                }
                 Err(error) => {
                     tracing::info!(%from, to = %target, %error, "forward: no connection");
                     inside.abort();
@@ -94,14 +101,13 @@ async fn connect_on_host(target: &HostTarget) -> io::Result<HostStream> {
 
 /// Relays a connection and logs what became of it.
 async fn carry(
-    shared: &Shared,
     stream: HostStream,
     inside: TcpStream,
     from: &(impl Display + ?Sized),
     to: &impl Display,
 ) {
     let (moved, began_at) = (Moved::default(), Instant::now());
-    let relayed = relay(stream, &[], inside, &shared.buffers, &moved).await;
+    let relayed = relay(stream, &[], inside, &moved).await;
     let seconds = began_at.elapsed().as_secs_f32();
     let (up, down) = (moved.up(), moved.down());
     match relayed {

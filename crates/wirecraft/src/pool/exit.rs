@@ -3,9 +3,11 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::Quota;
 use super::health::{HealthOptions, watch};
@@ -52,9 +54,14 @@ pub(super) struct Exit {
     bytes_up: AtomicU64,
     bytes_down: AtomicU64,
     deaths: AtomicU64,
+    /// When it was called because somebody waited.
+    called_at: Mutex<Option<Instant>>,
     /// What looks after it; ends with it.
     watcher: OnceLock<AbortHandle>,
 }
+
+/// However many wait for an exit, it is called no more often. Source: WireGuard whitepaper §6.1, `REKEY_TIMEOUT`.
+const CALL_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Exit {
     pub(super) fn new(name: &str, tunnel: Tunnel, changed: Arc<Notify>) -> Arc<Self> {
@@ -68,6 +75,7 @@ impl Exit {
             bytes_up: AtomicU64::new(0),
             bytes_down: AtomicU64::new(0),
             deaths: AtomicU64::new(0),
+            called_at: Mutex::new(None),
             watcher: OnceLock::new(),
         })
     }
@@ -110,6 +118,23 @@ impl Exit {
         }
         tracing::info!(exit = %self.name, ?state, "exit");
         self.changed.notify_waiters();
+    }
+
+    /// Whether it is silent and was not called just now; if so, it counts as called.
+    pub(super) fn may_be_called(&self) -> bool {
+        if self.state() != ExitState::Down {
+            return false;
+        }
+        let now = Instant::now();
+        let mut called_at = self
+            .called_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_early = called_at.is_some_and(|at| now < at + CALL_INTERVAL);
+        if !is_early {
+            *called_at = Some(now);
+        }
+        !is_early
     }
 
     /// Whether it takes a connection at this moment.

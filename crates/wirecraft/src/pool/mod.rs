@@ -213,7 +213,21 @@ impl TunnelPool {
             if let Some(lease) = self.try_pick(user)? {
                 return Ok(lease);
             }
+            self.call_silent().await;
             changed.await;
+        }
+    }
+
+    /// Calls the exits that do not answer: somebody waits, and they may be back.
+    async fn call_silent(&self) {
+        let exits: Vec<_> = {
+            let members = self.inner.lock();
+            let silent = members.exits.iter().filter(|exit| exit.may_be_called());
+            silent.cloned().collect()
+        };
+        for exit in exits {
+            // A tunnel that is closed is noticed by who watches it.
+            let _ = exit.tunnel().start_handshakes().await;
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use wirecraft_netstack::{
     Binding, EchoEndpoint, Filter, FourTuple, Listener, RawConfig, RawEndpoint, TcpConfig,
     TcpConnection, UdpConfig, UdpEndpoint,
@@ -17,17 +18,26 @@ use crate::raw::RawSocket;
 use crate::socket_error::SocketError;
 use crate::tap::Tap;
 use crate::tcp::{TcpListener, TcpStream};
+use crate::transit::Gate;
 use crate::udp::UdpSocket;
 
 /// Where the outcome of a command goes.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, SocketError>>;
 
+/// How a connection is to behave.
+#[derive(Debug)]
+pub(super) enum Manners {
+    /// As all do, with keepalive probes at an interval.
+    Usual { keepalive: Option<Duration> },
+    /// As the program says.
+    Own(Box<TcpConfig>),
+}
+
 /// Something that only the driver's task can do, for it has the tables.
 pub(super) enum Command {
     Connect {
         remote: SocketAddr,
-        /// That of the stack unless given.
-        config: Option<TcpConfig>,
+        manners: Manners,
         answer: Answer<TcpStream>,
     },
     Listen {
@@ -50,7 +60,7 @@ pub(super) enum Command {
         answer: Answer<RawSocket>,
     },
     Transit {
-        packets: mpsc::Sender<Vec<u8>>,
+        gate: Gate,
         answer: Answer<()>,
     },
     Accept {
@@ -72,10 +82,10 @@ impl Stack {
         match command {
             Command::Connect {
                 remote,
-                config,
+                manners,
                 answer,
             } => {
-                let _ = answer.send(self.connect(now, remote, config));
+                let _ = answer.send(self.connect(now, remote, manners));
             }
             Command::Listen {
                 binding,
@@ -104,8 +114,8 @@ impl Stack {
             } => {
                 let _ = answer.send(Ok(self.open_raw(filter, &config)));
             }
-            Command::Transit { packets, answer } => {
-                self.transit = Some(packets);
+            Command::Transit { gate, answer } => {
+                self.transit = Some(gate);
                 let _ = answer.send(Ok(()));
             }
             Command::Accept { packet, answer } => {
@@ -125,16 +135,16 @@ impl Stack {
         &mut self,
         now: Instant,
         remote: SocketAddr,
-        config: Option<TcpConfig>,
+        manners: Manners,
     ) -> Result<TcpStream, SocketError> {
         let source = self.source_for(remote.ip())?;
         let port = self.tcp.pick_port(source, remote, &mut self.rng)?;
         let local = SocketAddr::new(source, port);
-        let config = match config {
-            None => self.tcp_config(),
-            Some(config) => TcpConfig {
+        let config = match manners {
+            Manners::Usual { keepalive } => self.tcp_config(keepalive),
+            Manners::Own(config) => TcpConfig {
                 mtu: self.mtu,
-                ..config
+                ..*config
             },
         };
         let connection = TcpConnection::connect(now, local, remote, &config, self.rng.next_u64())?;
@@ -150,10 +160,12 @@ impl Stack {
         connection: TcpConnection,
         listener: Option<Arc<Shared<Listener<TcpStream>>>>,
     ) -> Result<Arc<Shared<TcpSide>>, SocketError> {
+        let claim = self.memory.claim(connection.buffers_len());
         let side = TcpSide {
             connection,
             listener,
             armed: None,
+            claim,
         };
         let shared = Shared::new(side, self.attention.clone());
         self.tcp.insert(tuple, Arc::clone(&shared))?;

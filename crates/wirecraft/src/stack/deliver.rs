@@ -3,14 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
 use wirecraft_ip_packets::{
     Echo, Icmpv4Kind, Icmpv6Kind, IpPacket, Reassembled, TcpFlags, TcpSegment, Transport,
     UdpDatagram,
 };
 use wirecraft_netstack::{
     Binding, EchoReply, FourTuple, Listener, Report, Subject, Target, TcpConnection, TcpError,
-    TcpState, Unreachable,
+    Unreachable,
 };
 use wirecraft_time::Instant;
 
@@ -80,12 +79,13 @@ impl Stack {
         match self.tcp.find(&tuple) {
             Target::Connection(shared) => {
                 let shared = Arc::clone(shared);
-                if !is_first || !self.make_way(&tuple, &shared) {
+                if !is_first || !self.make_way(&tuple, &shared, packet.as_bytes()) {
                     shared.lock().connection.receive(now, packet.as_bytes());
                     queue(&mut self.turn, &shared);
-                } else if let Target::Listener(listener) = self.tcp.find(&tuple) {
-                    let listener = Arc::clone(listener);
-                    self.accept(now, tuple, packet, listener);
+                } else if self.addresses.contains(packet.destination()) {
+                    self.dispatch_tcp(now, packet, segment);
+                } else {
+                    self.hand_over(packet);
                 }
             }
             Target::Listener(listener)
@@ -112,25 +112,32 @@ impl Stack {
                 return;
             }
         }
-        let passed = self
-            .transit
-            .as_ref()
-            .map(|transit| transit.try_send(packet.as_bytes().to_vec()));
-        if let Some(Err(error)) = passed {
+        self.hand_over(packet);
+    }
+
+    /// Gives a packet to the gateway.
+    fn hand_over(&mut self, packet: &IpPacket<'_>) {
+        let Some(gate) = &self.transit else {
+            return;
+        };
+        if !gate.push(packet.as_bytes()) {
             self.counters.not_ours += 1;
-            if matches!(error, mpsc::error::TrySendError::Closed(_)) {
+            if gate.is_closed() {
                 self.transit = None;
             }
         }
     }
 
     /// Ends a connection that only waits for late segments, for the sake of a new one with the
-    /// same ends; returns whether it did.
-    ///
-    /// Source: RFC 9293 §3.6.1, "TIME-WAIT".
-    fn make_way(&mut self, tuple: &FourTuple, shared: &Arc<Shared<TcpSide>>) -> bool {
+    /// same ends, which `packet` opens; returns whether it did.
+    fn make_way(
+        &mut self,
+        tuple: &FourTuple,
+        shared: &Arc<Shared<TcpSide>>,
+        packet: &[u8],
+    ) -> bool {
         let mut side = shared.lock();
-        if side.connection.state() != TcpState::TimeWait {
+        if !side.connection.makes_way_for(packet) {
             return false;
         }
         side.connection.abort();
@@ -151,9 +158,9 @@ impl Stack {
         let segment = packet.tcp().map_err(|_| not_opening)?;
         let tuple = four_tuple(&packet, &segment);
         if let Some(old) = self.tcp.connection(&tuple).cloned() {
-            self.make_way(&tuple, &old);
+            self.make_way(&tuple, &old, bytes);
         }
-        let (config, seed) = (self.tcp_config(), self.rng.next_u64());
+        let (config, seed) = (self.tcp_config(None), self.rng.next_u64());
         let connection = TcpConnection::accept(now, tuple, bytes, &config, seed)?;
         let shared = self.add_connection(tuple, connection, None)?;
         Ok(TcpStream::new(shared, tuple, Arc::clone(&self.now)))
@@ -169,7 +176,7 @@ impl Stack {
         if !listener.lock().begin() {
             return;
         }
-        let config = self.tcp_config();
+        let config = self.tcp_config(None);
         let seed = self.rng.next_u64();
         let accepted = TcpConnection::accept(now, tuple, packet.as_bytes(), &config, seed);
         let added = accepted
@@ -189,7 +196,7 @@ impl Stack {
         let to = SocketAddr::new(packet.destination(), datagram.destination_port());
         let from = SocketAddr::new(packet.source(), datagram.source_port());
         if let Some(shared) = self.udp.find(to) {
-            shared.lock().receive(from, datagram.payload());
+            shared.lock().receive(from, to.ip(), datagram.payload());
             queue(&mut self.turn, shared);
         } else {
             self.counters.no_socket += 1;

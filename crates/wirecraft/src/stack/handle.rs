@@ -10,13 +10,13 @@ use wirecraft_ip_packets::Protocol;
 use wirecraft_netstack::{Binding, Filter, OwnAddresses, RawConfig, TcpConfig, UdpConfig};
 
 use super::StackCounters;
-use super::command::{Answer, Command};
+use super::command::{Answer, Command, Manners};
 use crate::icmp::{PingOptions, Pinger};
 use crate::raw::RawSocket;
 use crate::socket_error::SocketError;
 use crate::tap::Direction;
 use crate::tcp::{TcpListener, TcpStream};
-use crate::transit::{self, Transit};
+use crate::transit::{Gate, Transit};
 use crate::udp::UdpSocket;
 
 /// Connections that may wait to be accepted, unless the listener is told otherwise.
@@ -50,7 +50,9 @@ impl StackHandle {
     /// # Cancel safety
     /// The attempt is given up.
     pub async fn tcp_connect(&self, remote: SocketAddr) -> Result<TcpStream, SocketError> {
-        self.tcp_connect_by(remote, None).await
+        let keepalive = None;
+        self.tcp_connect_by(remote, Manners::Usual { keepalive })
+            .await
     }
 
     /// As [`tcp_connect`](Self::tcp_connect), with buffers and timeouts of one's own; the MTU in
@@ -63,18 +65,30 @@ impl StackHandle {
         remote: SocketAddr,
         config: TcpConfig,
     ) -> Result<TcpStream, SocketError> {
-        self.tcp_connect_by(remote, Some(config)).await
+        self.tcp_connect_by(remote, Manners::Own(Box::new(config)))
+            .await
+    }
+
+    /// As [`tcp_connect`](Self::tcp_connect), with keepalive probes at an interval from the beginning.
+    pub(crate) async fn tcp_connect_with_keepalive(
+        &self,
+        remote: SocketAddr,
+        interval: Duration,
+    ) -> Result<TcpStream, SocketError> {
+        let keepalive = Some(interval);
+        self.tcp_connect_by(remote, Manners::Usual { keepalive })
+            .await
     }
 
     async fn tcp_connect_by(
         &self,
         remote: SocketAddr,
-        config: Option<TcpConfig>,
+        manners: Manners,
     ) -> Result<TcpStream, SocketError> {
         let stream = self
             .command(|answer| Command::Connect {
                 remote,
-                config,
+                manners,
                 answer,
             })
             .await?;
@@ -187,8 +201,8 @@ impl StackHandle {
     /// [`SocketError::Closed`].
     pub async fn transit(&self, mtu: usize) -> Result<Transit, SocketError> {
         let raw = self.raw(Filter::protocol(NO_PROTOCOL)).await?;
-        let (packets, received) = mpsc::channel(transit::PACKETS_MAX);
-        self.command(|answer| Command::Transit { packets, answer })
+        let (gate, received) = Gate::new();
+        self.command(|answer| Command::Transit { gate, answer })
             .await?;
         Ok(Transit::new(received, self.clone(), raw, mtu))
     }

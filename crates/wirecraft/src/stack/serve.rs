@@ -54,8 +54,12 @@ impl Stack {
             _ => side.listener.take(),
         };
         let TcpSide {
-            connection, armed, ..
+            connection,
+            armed,
+            claim,
+            ..
         } = &mut *side;
+        claim.set(connection.buffers_len());
         match (transmission, connection.poll_timeout()) {
             (Transmission::Complete, Some(at)) => {
                 self.timers.arm_tcp(after(at, now), armed, shared);
@@ -143,7 +147,7 @@ impl Stack {
         let finished = endpoint.is_finished().then(|| endpoint.identifier());
         drop(side);
         if let Some(identifier) = finished {
-            self.echo.unbind(Binding::from(identifier));
+            self.unbind_echo(Binding::from(identifier), shared);
         }
     }
 
@@ -182,6 +186,17 @@ impl Stack {
             .is_some_and(|entered| Arc::ptr_eq(entered, shared))
         {
             self.udp.unbind(binding);
+        }
+    }
+
+    /// Frees an identifier, unless another pinger has it by now.
+    fn unbind_echo(&mut self, binding: Binding, shared: &Arc<Shared<EchoSide>>) {
+        if self
+            .echo
+            .get(binding)
+            .is_some_and(|entered| Arc::ptr_eq(entered, shared))
+        {
+            self.echo.unbind(binding);
         }
     }
 

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use wirecraft_netstack::{EchoEndpoint, Listener, RawEndpoint, TcpConnection, UdpEndpoint};
 use wirecraft_time::Instant;
 
+use super::memory::Claim;
 use crate::tcp::TcpStream;
 
 /// An endpoint behind a lock of its own, and whether the driver is to look at it.
@@ -37,6 +38,8 @@ pub(crate) struct TcpSide {
     pub(crate) listener: Option<Arc<Shared<Listener<TcpStream>>>>,
     /// The earliest entry among the timers.
     pub(crate) armed: Option<Instant>,
+    /// What its buffers take of the memory of all.
+    pub(crate) claim: Claim,
 }
 
 /// An echo endpoint with what the driver keeps for it.

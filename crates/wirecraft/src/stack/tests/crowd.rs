@@ -3,7 +3,6 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
-use super::super::{BUFFER_LEN_MAX, BUFFER_LEN_MIN, BUFFERS_LEN, buffer_len};
 use super::{Pair, SERVER_V4, at, pair, pattern};
 
 /// Sends back what each connection to port 80 brings.
@@ -62,10 +61,24 @@ async fn ten_thousand_connections_are_open_at_once() {
     }
 }
 
-#[test]
-fn buffers_get_smaller_with_the_number_of_connections() {
-    assert_eq!(buffer_len(0), BUFFER_LEN_MAX);
-    assert_eq!(buffer_len(BUFFERS_LEN / BUFFER_LEN_MAX - 1), BUFFER_LEN_MAX);
-    assert_eq!(buffer_len(99), BUFFERS_LEN / 100);
-    assert_eq!(buffer_len(10_000), BUFFER_LEN_MIN);
+#[tokio::test(start_paused = true)]
+async fn connections_that_ask_whether_their_peer_lives_share_the_memory_too() {
+    const CONNECTIONS: usize = 2000;
+    let pair = pair();
+    serve_echo(&pair).await;
+    let mut streams = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let interval = std::time::Duration::from_secs(3600);
+        let connecting = pair
+            .client
+            .tcp_connect_with_keepalive(at(SERVER_V4, 80), interval);
+        streams.push(connecting.await.unwrap());
+    }
+    let lens = streams.iter().map(crate::TcpStream::buffers_len);
+    let together: usize = lens.sum();
+    assert!(
+        together <= (256 << 20) + CONNECTIONS * (32 << 10),
+        "{together}"
+    );
+    assert_eq!(streams[0].buffers_len(), 2 << 20);
 }
