@@ -125,9 +125,22 @@ fn nothing_listens_inside_that_listens_on_the_host() {
 
 #[test]
 fn signal_to_end_reaches_the_program() {
-    let scene = Scene::new("exec-signal");
-    let script = "trap 'echo ended; exit 7' TERM; echo ready; while :; do sleep 0.05; done";
-    let mut command = scene.command(&["sh", "-c", script]);
+    assert_passed_on("exec-signal", "TERM");
+}
+
+#[test]
+fn interrupt_that_nobody_typed_reaches_the_program() {
+    assert_passed_on("exec-interrupt", "INT");
+}
+
+/// A signal that is sent to wirecraft alone, which has no terminal, ends the program in the program's own way.
+fn assert_passed_on(scene: &str, name: &str) {
+    let scene = Scene::new(scene);
+    let script =
+        format!("trap 'echo ended; exit 7' {name}; echo ready; while :; do sleep 0.05; done");
+    let mut command = Command::new("setsid");
+    let program = scene.command(&["sh", "-c", &script]);
+    command.arg(program.get_program()).args(program.get_args());
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
@@ -137,7 +150,9 @@ fn signal_to_end_reaches_the_program() {
         return;
     }
     let pid = child.id().to_string();
-    let killed = Command::new("kill").args(["-TERM", &pid]).status();
+    let killed = Command::new("kill")
+        .args([format!("-{name}"), pid])
+        .status();
     assert!(killed.unwrap().success());
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).unwrap();

@@ -26,6 +26,10 @@ use crate::output;
 /// through the tunnel; nothing else on the host changes. Names are asked of the name servers of the
 /// configuration. Its exit status is that of wirecraft: 128 and the number of the signal that ended it, or
 /// 127 if there is no such program.
+///
+/// Sockets in the file system are not of the network: a program that speaks to a daemon of the host by one (a session
+/// bus in /run/user, /run/docker.sock, an ssh control socket, a browser that runs already and opens its windows for
+/// others) has that act outside the tunnel. What runs as root stays root of the host, and may leave.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Needs no root where users may make namespaces and use /dev/net/tun.
@@ -55,6 +59,11 @@ pub(crate) struct ExecStage {
 
 impl Exec {
     pub(crate) async fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
+        if self.tunnel.records() {
+            let message =
+                "exec cannot record packets: run tcpdump -i wg0 as its program, or beside it";
+            return Err(Failure::call(anyhow!(message)));
+        }
         let config = self.tunnel.load(verbosity)?;
         let plan = plan(&config, !self.no_offload)?;
         if plan.name_servers.is_empty() && !verbosity.is_quiet() {
@@ -220,9 +229,8 @@ struct Signals {
     terminate: Signal,
     user_1: Signal,
     user_2: Signal,
-    /// Those of the terminal go to the program as well: they must only not end this process before it.
-    _interrupt: Signal,
-    _quit: Signal,
+    interrupt: Signal,
+    quit: Signal,
 }
 
 impl Signals {
@@ -232,18 +240,32 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             user_1: signal(SignalKind::user_defined1())?,
             user_2: signal(SignalKind::user_defined2())?,
-            _interrupt: signal(SignalKind::interrupt())?,
-            _quit: signal(SignalKind::quit())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
         })
     }
 
     async fn next(&mut self) -> i32 {
-        let kind = tokio::select! {
-            _ = self.hang_up.recv() => SignalKind::hangup(),
-            _ = self.terminate.recv() => SignalKind::terminate(),
-            _ = self.user_1.recv() => SignalKind::user_defined1(),
-            _ = self.user_2.recv() => SignalKind::user_defined2(),
-        };
-        kind.as_raw_value()
+        loop {
+            let (kind, is_of_keyboard) = tokio::select! {
+                _ = self.hang_up.recv() => (SignalKind::hangup(), false),
+                _ = self.terminate.recv() => (SignalKind::terminate(), false),
+                _ = self.user_1.recv() => (SignalKind::user_defined1(), false),
+                _ = self.user_2.recv() => (SignalKind::user_defined2(), false),
+                _ = self.interrupt.recv() => (SignalKind::interrupt(), true),
+                _ = self.quit.recv() => (SignalKind::quit(), true),
+            };
+            // What is typed goes to the program as well: it must only not end this process before it.
+            if !is_of_keyboard || !is_in_foreground() {
+                return kind.as_raw_value();
+            }
+        }
     }
+}
+
+/// Says whether what is typed at the terminal reaches this process, and the program with it.
+fn is_in_foreground() -> bool {
+    let terminal = std::fs::File::open("/dev/tty");
+    let group = terminal.and_then(|terminal| Ok(rustix::termios::tcgetpgrp(terminal)?));
+    group.is_ok_and(|group| group == rustix::process::getpgrp())
 }

@@ -67,7 +67,13 @@ impl Serve {
         }
         let peers = config.peers.clone();
         let mut terminated = signal(SignalKind::terminate()).map_err(Failure::call)?;
-        let tunnel = Tunnel::listen_with(config, connect_options()?);
+        let mut options = connect_options()?;
+        // What `wirecraft show` calls it.
+        options.name = self
+            .config
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned());
+        let tunnel = Tunnel::listen_with(config, options);
         let tunnel = tunnel.await.map_err(Failure::call)?;
         let most = raise_limit().map_or(usize::MAX, |limit| limit.saturating_sub(FILES_KEPT));
         let relay = Relay::start_with(&tunnel, &peers, rules, most).await?;

@@ -71,13 +71,25 @@ fn put(path: &Path, text: &str, scratch: &Scratch) -> io::Result<()> {
         Err(_) => match fs::read_link(path) {
             Ok(link) => {
                 let target = path.parent().unwrap_or(path).join(link);
-                // A link that leads nowhere for anybody else leads nowhere for the program.
-                let _ = fs::write(target, text);
+                // Elsewhere the file would be the host's: a link that leads nowhere there leads nowhere here.
+                if is_hidden(&target) {
+                    fs::write(target, text)?;
+                }
                 Ok(())
             }
             Err(_) => Ok(()),
         },
     }
+}
+
+/// Says whether a file would be made in a directory that was hidden, and seen by the program alone.
+fn is_hidden(target: &Path) -> bool {
+    let directory = target.parent().map(fs::canonicalize);
+    let Some(Ok(directory)) = directory else {
+        return false;
+    };
+    let mut hidden = HIDDEN.iter().map(fs::canonicalize);
+    hidden.any(|hidden| hidden.is_ok_and(|hidden| directory.starts_with(hidden)))
 }
 
 fn resolv_conf(plan: &Plan) -> String {
