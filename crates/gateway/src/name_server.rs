@@ -116,7 +116,6 @@ async fn ask(server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
     let socket = UdpSocket::bind(any).await?;
     socket.connect(server).await?;
     socket.send(query).await?;
-    socket.readable().await?;
     let mut answer = Vec::with_capacity(MESSAGE_LEN_MAX);
     socket.recv_buf(&mut answer).await?;
     Ok(answer)

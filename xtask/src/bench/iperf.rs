@@ -6,7 +6,7 @@ use crate::interop::output_of;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use std::net::IpAddr;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -129,8 +129,21 @@ pub(crate) fn run(
     load: &Load,
     seconds: u32,
 ) -> Result<Measured> {
+    run_by(near.command("iperf3"), far, to, load, seconds)
+}
+
+/// As [`run`], from wherever `client` starts iperf3.
+///
+/// # Errors
+/// When iperf3 fails on either side.
+pub(super) fn run_by(
+    mut client: Command,
+    far: &Host,
+    to: IpAddr,
+    load: &Load,
+    seconds: u32,
+) -> Result<Measured> {
     let _server = Server::start(far)?;
-    let mut client = near.command("iperf3");
     client.args(["-J", "-c", &to.to_string(), "-t", &seconds.to_string()]);
     client.args(load.words.split_whitespace());
     Measured::read(&output_of(&mut client)?)

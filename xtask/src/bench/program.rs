@@ -92,11 +92,11 @@ impl Program {
         if let Some(path) = in_path("wireguard-go") {
             rivals.push(format!("wireguard-go={}", path.display()));
         }
-        let boringtun = rival(target, "boringtun-cli", "boringtun-cli")?;
+        let boringtun = usual_rival(target, "boringtun-cli", "boringtun-cli")?;
         for name in ["boringtun", "boringtun -t 1"] {
             rivals.push(format!("{name}={}", boringtun.display()));
         }
-        let gotatun = rival(target, "gotatun-cli", "gotatun")?;
+        let gotatun = usual_rival(target, "gotatun-cli", "gotatun")?;
         rivals.push(format!("gotatun={}", gotatun.display()));
         Ok(rivals)
     }
@@ -150,7 +150,10 @@ impl Program {
 }
 
 /// Finds a program of crates.io where interop looks for it, or installs it.
-fn rival(target: &Path, package: &str, program: &str) -> Result<PathBuf> {
+///
+/// # Errors
+/// When `cargo install` fails.
+pub(super) fn usual_rival(target: &Path, package: &str, program: &str) -> Result<PathBuf> {
     let directory = std::env::var_os("WIRECRAFT_RIVALS").map(|path| Path::new(&path).join(program));
     let found = directory
         .filter(|path| path.is_file())

@@ -1,12 +1,15 @@
-//! `cargo xtask bench rootless`: a port forwarded through a tunnel without an interface, ours beside others'.
+//! `cargo xtask bench rootless`: TCP through tunnels without an interface, ours beside others'.
 //!
 //! The far host has an interface of ours in any case; what differs is the near one. iperf3 talks to a port
-//! of the near host's loopback that is forwarded to the far host. Beside the rates stands what a gigabyte
-//! costs the forwarding program in processor time, and the most memory it had.
+//! of the near host's loopback that is forwarded to the far host, or runs inside `exec`; through `proxy` curl loads
+//! a file, and sends one. Beside the rates stands what a gigabyte costs the near program in processor time, and the
+//! most memory it had. What misses its target is told at the end, and fails the run.
+
+mod targets;
 
 use super::daemon::{Daemon, cpu_time_of};
 use super::iperf::{self, Load};
-use super::program::Program;
+use super::program::{Program, usual_rival};
 use crate::interop::config::{Addresses, Config, KeyPair, MTU, Peer};
 use crate::interop::network::{Cable, Family, Host};
 use crate::interop::sandbox;
@@ -21,6 +24,7 @@ use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
 use std::thread::sleep;
 use std::time::Duration;
+use targets::Row;
 
 const USAGE: &str = "\
 Usage: cargo xtask bench rootless [OPTIONS]     (as root, on Linux)
@@ -28,6 +32,7 @@ Usage: cargo xtask bench rootless [OPTIONS]     (as root, on Linux)
 Options:
   --quick             2 s a load instead of 10, and once instead of three times
   --rival NAME=PATH   another program beside ours; NAME is onetun or wireproxy
+  --usual-rivals      onetun, installed from crates.io under target/ if it is missing
 
 The last row is our own interface on both hosts. Of several runs the median is printed. The machine should
 have nothing else to do.
@@ -47,6 +52,7 @@ struct Options {
     seconds: u32,
     runs: usize,
     rivals: Vec<Forwarder>,
+    has_usual_rivals: bool,
     /// Where our programs are; given by the task to itself inside its namespaces.
     inside: Option<PathBuf>,
 }
@@ -55,6 +61,10 @@ struct Options {
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Forwarder {
     Wirecraft(PathBuf),
+    /// `wirecraft proxy --socks`.
+    Proxy(PathBuf),
+    /// `wirecraft exec`, with a program in it that only waits.
+    Exec(PathBuf),
     Onetun(PathBuf),
     Wireproxy(PathBuf),
 }
@@ -77,6 +87,8 @@ impl fmt::Display for Forwarder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Wirecraft(_) => "wirecraft forward",
+            Self::Proxy(_) => "wirecraft proxy",
+            Self::Exec(_) => "wirecraft exec",
             Self::Onetun(_) => "onetun",
             Self::Wireproxy(_) => "wireproxy",
         })
@@ -90,6 +102,7 @@ impl Options {
             seconds: 10,
             runs: 3,
             rivals: Vec::new(),
+            has_usual_rivals: false,
             inside: None,
         };
         let mut rest = arguments.iter();
@@ -103,6 +116,7 @@ impl Options {
                     options.rivals.push(value.parse()?);
                     rest.next();
                 }
+                "--usual-rivals" => options.has_usual_rivals = true,
                 "--inside" => {
                     options.inside = value.map(PathBuf::from);
                     rest.next();
@@ -134,6 +148,10 @@ pub(super) fn run(arguments: &[String]) -> Result<()> {
     let directory = workspace.target.join("harness");
     let mut again = vec!["rootless".to_owned()];
     again.extend_from_slice(arguments);
+    if options.has_usual_rivals {
+        let onetun = usual_rival(&workspace.target, "onetun", "onetun")?;
+        again.extend(["--rival".to_owned(), format!("onetun={}", onetun.display())]);
+    }
     again.extend(["--inside".to_owned(), directory.display().to_string()]);
     let status = sandbox::enter("bench", &again, TIME_LIMIT)?;
     ensure!(status.success(), "the measurement failed");
@@ -146,27 +164,44 @@ fn run_inside(options: &Options, directory: &Path) -> Result<()> {
     fs::create_dir("/run/wireguard").context("creating /run/wireguard")?;
     println!("| program | load | Gbit/s | CPU s/GB | MB |");
     println!("|---|---|---|---|---|");
-    let ours = Forwarder::Wirecraft(directory.join("wirecraft"));
-    for (number, forwarder) in [&ours].into_iter().chain(&options.rivals).enumerate() {
+    let path = directory.join("wirecraft");
+    let ours = [
+        Forwarder::Wirecraft(path.clone()),
+        Forwarder::Proxy(path.clone()),
+        Forwarder::Exec(path),
+    ];
+    let mut rows = Vec::new();
+    for (number, forwarder) in ours.iter().chain(&options.rivals).enumerate() {
         let (near, ends) = Ends::prepare(number, directory)?;
         let running = Running::start(forwarder, &near, &ends)?;
+        let (to, talker) = match forwarder {
+            Forwarder::Proxy(_) => (ends.far.address(), Talker::Curl),
+            Forwarder::Exec(_) => (ends.far.address(), Talker::Inside(running.inner()?)),
+            _ => (Ipv4Addr::LOCALHOST.into(), Talker::Iperf),
+        };
         let way = Way {
             near: &near,
             far: &ends.far.host,
-            to: Ipv4Addr::LOCALHOST.into(),
+            to,
+            talker,
             process: running.0.id(),
         };
-        way.measure(options, &forwarder.to_string())?;
+        rows.extend(way.measure(options, &forwarder.to_string())?);
     }
-    let (near, ends) = Ends::prepare(options.rivals.len() + 1, directory)?;
+    let (near, ends) = Ends::prepare(ours.len() + options.rivals.len(), directory)?;
     let tun = Daemon::start(&ours_of(directory)?, near, &ends.near, ends.outside)?;
     let way = Way {
         near: &tun.host,
         far: &ends.far.host,
         to: ends.far.address(),
+        talker: Talker::Iperf,
         process: tun.process(),
     };
-    way.measure(options, "wirecraft tun")
+    rows.extend(way.measure(options, "wirecraft tun")?);
+    let missed = targets::missed(&rows);
+    missed.iter().for_each(|line| println!("missed: {line}"));
+    ensure!(missed.is_empty(), "{} targets are missed", missed.len());
+    Ok(())
 }
 
 /// Our program as the bench of interfaces starts it.
@@ -187,13 +222,48 @@ struct Way<'a> {
     near: &'a Host,
     far: &'a Host,
     to: IpAddr,
+    talker: Talker,
     process: u32,
 }
 
+/// Who talks through the tunnel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Talker {
+    /// iperf3 on the near host.
+    Iperf,
+    /// iperf3 in the namespaces of a process.
+    Inside(u32),
+    /// curl on the near host, by SOCKS; a load of one stream alone.
+    Curl,
+}
+
+/// What curl loads and sends: longer than any run.
+const FILE_LEN: u64 = 1 << 36;
+/// Sends and takes files without end.
+const FILE_SERVER: &str = "\
+import socket, threading
+def serve(s):
+    head = b''
+    while b'\\r\\n\\r\\n' not in head: head += s.recv(65536)
+    block = bytes(1 << 20)
+    try:
+        if head.startswith(b'GET'):
+            s.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 68719476736\\r\\n\\r\\n')
+            while True: s.sendall(block)
+        while s.recv_into(bytearray(1 << 20)): pass
+    except OSError: pass
+l = socket.create_server(('', 5201))
+while True: threading.Thread(target=serve, args=(l.accept()[0],), daemon=True).start()
+";
+
 impl Way<'_> {
     /// Puts each load on the path, and prints a line of the table for it.
-    fn measure(&self, options: &Options, name: &str) -> Result<()> {
-        for load in loads() {
+    fn measure(&self, options: &Options, name: &str) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        let is_curl = self.talker == Talker::Curl;
+        let _server = is_curl.then(|| FileServer::start(self.far)).transpose()?;
+        let single = |load: &&Load| !is_curl || [targets::DOWN, targets::UP].contains(&load.name);
+        for load in loads().filter(single) {
             let runs = (0..options.runs).map(|_| self.run(load, options.seconds));
             let mut runs = runs.collect::<Result<Vec<_>>>()?;
             runs.sort_by(|(one, _), (other, _)| one.total_cmp(other));
@@ -203,17 +273,106 @@ impl Way<'_> {
                 "| {name} | {} | {rate:.2} | {cost:.2} | {peak} |",
                 load.name
             );
+            rows.push(Row {
+                program: name.to_owned(),
+                load: load.name,
+                rate: *rate,
+                cost: *cost,
+                peak,
+            });
         }
-        Ok(())
+        Ok(rows)
     }
 
     /// Runs a load once; returns gigabits a second, and processor seconds of the near program a gigabyte.
     fn run(&self, load: &Load, seconds: u32) -> Result<(f64, f64)> {
         let before = cpu_time_of(self.process)?;
-        let measured = iperf::run(self.near, self.far, self.to, load, seconds)?;
+        let (rate, bytes) = match self.talker {
+            Talker::Curl => self.run_curl(load.name == targets::DOWN, seconds)?,
+            Talker::Iperf => {
+                let measured = iperf::run(self.near, self.far, self.to, load, seconds)?;
+                (measured.rate, measured.bytes)
+            }
+            Talker::Inside(process) => {
+                let mut client = self.near.command("nsenter");
+                client.args(["-U", "-n", "--preserve-credentials", "-t"]);
+                client.args([&process.to_string(), "iperf3"]);
+                let measured = iperf::run_by(client, self.far, self.to, load, seconds)?;
+                (measured.rate, measured.bytes)
+            }
+        };
         let spent = cpu_time_of(self.process)? - before;
-        Ok((measured.rate, spent.as_secs_f64() / measured.bytes * 1e9))
+        Ok((rate, spent.as_secs_f64() / bytes * 1e9))
     }
+
+    /// Lets curl load or send as much as it can; returns gigabits a second, and the bytes.
+    fn run_curl(&self, is_down: bool, seconds: u32) -> Result<(f64, f64)> {
+        let mut client = self.near.command("curl");
+        client.args(["--silent", "--proxy", &format!("socks5://127.0.0.1:{PORT}")]);
+        client.args(["--max-time", &seconds.to_string(), "--output", "/dev/null"]);
+        client.args([
+            "--write-out",
+            "%{size_download} %{size_upload} %{time_total} %{time_connect}",
+        ]);
+        if !is_down {
+            let file = Path::new("/run/endless");
+            fs::File::create(file)?.set_len(FILE_LEN)?;
+            client
+                .args(["--header", "Expect:", "--upload-file"])
+                .arg(file);
+        }
+        let output = client
+            .arg(format!("http://{}:{PORT}/", self.to))
+            .output()
+            .context("starting curl")?;
+        // That the time is over is no failure.
+        let text = String::from_utf8(output.stdout)?;
+        let numbers: Vec<f64> = text.split(' ').flat_map(str::parse).collect();
+        let &[down, up, total, connect] = numbers.as_slice() else {
+            bail!(
+                "curl: {text:?}, {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        };
+        let bytes = if is_down { down } else { up };
+        ensure!(bytes > 0.0, "curl moved nothing: {}", output.status);
+        Ok((bytes * 8e-9 / (total - connect), bytes))
+    }
+}
+
+/// A server of python's for curl; killed when dropped.
+struct FileServer(Child);
+
+impl FileServer {
+    fn start(host: &Host) -> Result<Self> {
+        let mut command = host.command("python3");
+        let child = command.args(["-c", FILE_SERVER]).spawn();
+        let server = Self(child.context("starting python3")?);
+        wait_for_port(host, "the file server")?;
+        Ok(server)
+    }
+}
+
+impl Drop for FileServer {
+    fn drop(&mut self) {
+        // Both fail only when it has ended and was waited for.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until somebody listens on the port of iperf3.
+fn wait_for_port(host: &Host, who: &str) -> Result<()> {
+    for _ in 0..POLLS_MAX {
+        let mut listening = host.command("ss");
+        let filter = format!("sport = :{PORT}");
+        let found = crate::interop::output_of(listening.args(["-Hltn", &filter]))?;
+        if found.contains("LISTEN") {
+            return Ok(());
+        }
+        sleep(POLL);
+    }
+    bail!("{who} does not listen")
 }
 
 /// The far host with its interface, and what the near one has to know.
@@ -273,18 +432,28 @@ impl Running {
         let mut command = command(forwarder, near, ends)?;
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let mut running = Self(child.with_context(|| format!("starting {forwarder}"))?);
+        if !matches!(forwarder, Forwarder::Exec(_)) {
+            wait_for_port(near, &forwarder.to_string())?;
+        }
+        let ended = running.0.try_wait()?;
+        ensure!(ended.is_none(), "{forwarder} ended");
+        Ok(running)
+    }
+
+    /// Returns the process that runs inside `exec`, once it is the program that was asked for.
+    fn inner(&self) -> Result<u32> {
         for _ in 0..POLLS_MAX {
-            let ended = running.0.try_wait()?;
-            ensure!(ended.is_none(), "{forwarder} ended");
-            let mut listening = near.command("ss");
-            let filter = format!("sport = :{PORT}");
-            let found = crate::interop::output_of(listening.args(["-Hltn", &filter]))?;
-            if found.contains("LISTEN") {
-                return Ok(running);
+            let found = children_of(self.0.id());
+            let is_program = |child: &u32| {
+                let name = fs::read_to_string(format!("/proc/{child}/comm"));
+                name.is_ok_and(|name| name.trim() == "sleep")
+            };
+            if let Some(child) = found.into_iter().find(is_program) {
+                return Ok(child);
             }
             sleep(POLL);
         }
-        bail!("{forwarder} does not listen")
+        bail!("wirecraft exec does not start its program")
     }
 }
 
@@ -296,6 +465,20 @@ fn command(forwarder: &Forwarder, near: &Host, ends: &Ends) -> Result<Command> {
             let mut command = near.command(path);
             command.args(["-q", "forward", "-L", &format!("{PORT}:{to}:{PORT}")]);
             command.arg("-c").arg(file);
+            Ok(command)
+        }
+        Forwarder::Proxy(path) => {
+            let file = write("proxy", &ends.near.for_wg_quick())?;
+            let mut command = near.command(path);
+            command.args(["-q", "proxy", "--socks", &PORT.to_string(), "-c"]);
+            command.arg(file);
+            Ok(command)
+        }
+        Forwarder::Exec(path) => {
+            let file = write("exec", &ends.near.for_wg_quick())?;
+            let mut command = near.command(path);
+            command.args(["-q", "exec", "-c"]).arg(file);
+            command.args(["--", "sleep", "100000"]);
             Ok(command)
         }
         Forwarder::Onetun(path) => {
@@ -333,6 +516,16 @@ fn write(name: &str, text: &str) -> Result<PathBuf> {
     let path = Path::new("/run").join(format!("{name}.conf"));
     fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     Ok(path)
+}
+
+/// Returns the children of a process, whichever of its threads started them.
+fn children_of(process: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{process}/task"));
+    let threads = threads.into_iter().flatten().flatten();
+    let texts = threads.flat_map(|thread| fs::read_to_string(thread.path().join("children")));
+    let texts: Vec<String> = texts.collect();
+    let words = texts.iter().flat_map(|text| text.split_whitespace());
+    words.flat_map(str::parse).collect()
 }
 
 /// The most memory that a process had so far, in megabytes.

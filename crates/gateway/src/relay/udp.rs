@@ -143,16 +143,11 @@ async fn serve(flow: Flow, mut datagrams: mpsc::Receiver<Waiting>, _: Permit) {
     }
 }
 
-/// Waits for a datagram of any length. A socket to which nothing comes needs no buffer.
+/// Waits for a datagram of any length. Memory that nothing was written to costs none.
 pub(super) async fn receive(socket: &UdpSocket) -> io::Result<Vec<u8>> {
-    loop {
-        socket.readable().await?;
-        let mut datagram = Vec::with_capacity(DATAGRAM_LEN_MAX);
-        match socket.try_recv_buf(&mut datagram) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            received => return received.map(|_| datagram),
-        }
-    }
+    let mut datagram = Vec::with_capacity(DATAGRAM_LEN_MAX);
+    socket.recv_buf(&mut datagram).await?;
+    Ok(datagram)
 }
 
 /// Opens a socket of the host that speaks to `to` alone.
