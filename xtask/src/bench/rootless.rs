@@ -295,8 +295,7 @@ impl Way<'_> {
             }
             Talker::Inside(process) => {
                 let mut client = self.near.command("nsenter");
-                client.args(["-U", "-n", "--preserve-credentials", "-t"]);
-                client.args([&process.to_string(), "iperf3"]);
+                client.args(["-n", "-t", &process.to_string(), "iperf3"]);
                 let measured = iperf::run_by(client, self.far, self.to, load, seconds)?;
                 (measured.rate, measured.bytes)
             }
