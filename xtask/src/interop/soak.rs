@@ -114,7 +114,8 @@ fn soak(pair: &mut Pair<'_>, minutes: u32) -> Result<()> {
     let (measured, watched) = thread::scope(|scope| {
         let [near, far] = &hosts;
         let traffic = scope.spawn(|| iperf::run(near, far, to, &PACED_STREAM, seconds));
-        let watched = watch(pair, Duration::from_secs(seconds.into()));
+        let flows = || !traffic.is_finished();
+        let watched = watch(pair, Duration::from_secs(seconds.into()), flows);
         match traffic.join() {
             Ok(measured) => (measured, watched),
             Err(panic) => std::panic::resume_unwind(panic),
@@ -158,7 +159,8 @@ struct Sample {
     held: Held,
 }
 
-fn watch(pair: &mut Pair<'_>, duration: Duration) -> Result<Watched> {
+/// Ends before its time if nothing flows any more: the traffic says why.
+fn watch(pair: &mut Pair<'_>, duration: Duration, flows: impl Fn() -> bool) -> Result<Watched> {
     let (deadline, stopwatch) = (Deadline::after(duration), Stopwatch::start());
     let mut watched = Watched {
         changes: 0,
@@ -166,7 +168,7 @@ fn watch(pair: &mut Pair<'_>, duration: Duration) -> Result<Watched> {
     };
     // The first fifth takes what is kept for use again.
     let settled = duration / 5;
-    while deadline.remaining() > 2 * STEP {
+    while deadline.remaining() > 2 * STEP && flows() {
         change(pair, watched.changes).with_context(|| format!("change {}", watched.changes))?;
         watched.changes += 1;
         thread::sleep(STEP);

@@ -56,7 +56,7 @@ pub(super) async fn converse(
 /// Reads to the empty line, or to as much as is taken in.
 async fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut head = Vec::with_capacity(1024);
-    while !head.ends_with(b"\r\n\r\n") && head.len() < HEAD_LEN_MAX {
+    while !is_whole(&head) && head.len() < HEAD_LEN_MAX {
         if stream.read_buf(&mut head).await? == 0 {
             break;
         }
@@ -64,9 +64,16 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
+/// Whether there is an empty line; something may follow it already. Some end lines without a carriage
+/// return.
+fn is_whole(head: &[u8]) -> bool {
+    let has = |end: &[u8]| head.windows(end.len()).any(|window| window == end);
+    has(b"\r\n\r\n") || has(b"\n\n")
+}
+
 impl Asked {
     fn read(head: &[u8]) -> Self {
-        let line = head.split(|byte| *byte == b'\r').next();
+        let line = head.split(|byte| matches!(byte, b'\r' | b'\n')).next();
         let line = line.and_then(|line| str::from_utf8(line).ok());
         let mut words = line.unwrap_or_default().split(' ');
         let (method, target, version) = (words.next(), words.next(), words.next());
@@ -107,6 +114,7 @@ mod tests {
         for (request, asked) in [
             ("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n", Asked::Metrics),
             ("GET /metrics?x=1 HTTP/1.0\r\n\r\n", Asked::Metrics),
+            ("GET /metrics HTTP/1.0\nHost: a\n\n", Asked::Metrics),
             ("HEAD /metrics HTTP/1.1\r\n\r\n", Asked::MetricsHead),
             ("GET / HTTP/1.1\r\n\r\n", Asked::Unknown),
             ("POST /metrics HTTP/1.1\r\n\r\n", Asked::OtherMethod),
@@ -116,6 +124,20 @@ mod tests {
         ] {
             assert_eq!(Asked::read(request.as_bytes()), asked, "{request:?}");
         }
+    }
+
+    #[test]
+    fn a_request_ends_with_an_empty_line_whatever_follows() {
+        let line = "GET /metrics HTTP/1.1";
+        for head in [
+            format!("{line}\r\n\r\n"),
+            format!("{line}\n\n"),
+            format!("{line}\r\n\r\nbody"),
+            format!("{line}\r\n\r\n{line}\r\n"),
+        ] {
+            assert!(is_whole(head.as_bytes()), "{head:?}");
+        }
+        assert!(!is_whole(format!("{line}\r\nHost: a\r\n").as_bytes()));
     }
 
     #[test]

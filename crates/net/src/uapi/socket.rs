@@ -168,7 +168,8 @@ fn is_file_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0'])
 }
 
-/// Makes a directory that only its owner can enter, or closes one to others.
+/// Makes a directory that only its owner can enter, or closes one that anybody can. A group that an
+/// administrator has let in stays: it sees which sockets there are.
 fn make_private(directory: &Path) -> io::Result<()> {
     DirBuilder::new()
         .recursive(true)
@@ -178,7 +179,7 @@ fn make_private(directory: &Path) -> io::Result<()> {
     if !metadata.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
-    if metadata.mode() & 0o077 != 0 {
+    if metadata.mode() & 0o007 != 0 {
         fs::set_permissions(directory, Permissions::from_mode(0o700))?;
     }
     Ok(())
@@ -255,6 +256,15 @@ mod tests {
         fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
         Socket::bind(&directory, "wg0").unwrap();
         assert_eq!(mode(&directory), 0o700);
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_a_group_may_enter_stays_so() {
+        let (_parent, directory) = directory();
+        fs::create_dir(&directory).unwrap();
+        fs::set_permissions(&directory, Permissions::from_mode(0o750)).unwrap();
+        let socket = Socket::bind(&directory, "wg0").unwrap();
+        assert_eq!((mode(&directory), mode(socket.path())), (0o750, 0o600));
     }
 
     #[tokio::test]
