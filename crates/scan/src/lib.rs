@@ -18,8 +18,9 @@ mod sent_times;
 mod shard;
 mod special_use;
 mod targets;
+mod under_way;
 
-pub use checkpoint::{Checkpoint, CheckpointError};
+pub use checkpoint::{Checkpoint, CheckpointError, CheckpointReader, LineTaken};
 pub use config::{PortRange, ScanConfig};
 pub use finding::{Finding, PortState, Reason, SynAck};
 pub use method::{Method, ProbeShape};

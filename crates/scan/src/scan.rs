@@ -19,6 +19,7 @@ use crate::answers::Answers;
 use crate::cookie::{Cookie, CookieKey};
 use crate::probe::Probes;
 use crate::sent_times::SentTimes;
+use crate::under_way::{Mark, UnderWay};
 use crate::{
     Checkpoint, Finding, PROBE_MAX_LEN, Permutation, PortState, ScanConfig, Target, TokenBucket,
 };
@@ -26,9 +27,12 @@ use crate::{
 /// How many resets wait to be sent; of more, the oldest are left out.
 const MAX_RESETS: usize = 1024;
 
+/// Targets that are passed over at once because they answered before: some tenths of a millisecond.
+const SKIPS_MAX: u32 = 1024;
+
 /// A scan of all its targets.
 ///
-/// Of a target that answered only its state is kept, in four bits; of one that did not, nothing:
+/// Of a target that answered only its state is kept, in eight bytes at most; of one that did not, nothing:
 /// a hash of the target under a key of the scan says what a valid answer must look like.
 /// Packets to be sent come out of [`poll_probe`](Self::poll_probe), packets that arrived go into
 /// [`receive`](Self::receive). Every open port is sent one reset for each of its answers, since
@@ -46,6 +50,8 @@ pub struct Scan {
     len: u128,
     answers: Answers,
     sent_times: SentTimes,
+    under_way: UnderWay,
+    last_sent_at: Instant,
     resets: VecDeque<Reset>,
     counts: Counts,
 }
@@ -91,8 +97,14 @@ pub enum ScanError {
     #[error("this shard has no targets")]
     EmptyShard,
     /// The checkpoint is of a scan of other targets, ports, method, shard or seed.
-    #[error("the resume file is of another scan: targets, ports, method, shard or seed differ")]
+    #[error(
+        "the resume file is of another scan: targets (a name may have other addresses by now), ports, \
+         method, shard or seed differ"
+    )]
     OtherScan,
+    /// The checkpoint tells of targets that the scan does not have.
+    #[error("the resume file is broken: it tells of targets that the scan does not have")]
+    BrokenCheckpoint,
     /// A probe cannot be built.
     #[error("no probe can be built: {0}")]
     Probe(BuildError),
@@ -165,6 +177,8 @@ impl Scan {
             len,
             answers: Answers::default(),
             sent_times: SentTimes::new(),
+            under_way: UnderWay::default(),
+            last_sent_at: Instant::ORIGIN,
             resets: VecDeque::new(),
             counts: Counts::default(),
             config,
@@ -174,8 +188,8 @@ impl Scan {
     /// Goes on with a scan where a checkpoint of it was made: what answered is not probed again.
     ///
     /// # Errors
-    /// [`ScanError::OtherScan`] if the settings are not those of the checkpoint; as
-    /// [`new`](Self::new).
+    /// [`ScanError::OtherScan`] if the settings are not those of the checkpoint;
+    /// [`ScanError::BrokenCheckpoint`]; as [`new`](Self::new).
     pub fn resume(
         mut config: ScanConfig,
         checkpoint: &Checkpoint,
@@ -186,32 +200,58 @@ impl Scan {
         }
         config.seed = Some(checkpoint.seed);
         let mut scan = Self::new(config, rng)?;
-        let answers = checkpoint.answers(scan.config.targets.len());
         let Checkpoint { pass, next, .. } = *checkpoint;
-        if checkpoint.options != scan.options_hash() || next > scan.len {
+        if checkpoint.options != scan.options_hash() {
             return Err(ScanError::OtherScan);
         }
-        scan.answers = answers.ok_or(ScanError::OtherScan)?;
+        let answers = checkpoint.answers.clone();
+        let is_possible = answers.are_below(scan.config.targets.len()) && answers.len() <= scan.len;
+        if next > scan.len || !is_possible {
+            return Err(ScanError::BrokenCheckpoint);
+        }
+        scan.answers = answers;
         scan.counts.answered = scan.answers.len();
         scan.phase = Phase::Probing { pass, next };
         Ok(scan)
     }
 
-    /// Returns how far the scan has come.
+    /// Returns how far the scan has come; probes that may still be answered do not count as sent.
     #[must_use]
-    pub fn checkpoint(&self) -> Checkpoint {
-        let (pass, next) = self.position();
+    pub fn checkpoint(&self, now: Instant) -> Checkpoint {
+        let (mut pass, mut next) = self.position();
+        if !matches!(self.phase, Phase::Finished { .. })
+            && let Some(mark) = self.sent_since(now - self.config.reply_timeout)
+            && mark.pass == pass
+        {
+            (pass, next) = (mark.pass, mark.next);
+        }
         Checkpoint {
             seed: self.seed,
             options: self.options_hash(),
             pass,
             next,
-            pages: self
-                .answers
-                .pages()
-                .map(|(number, page)| (number, *page))
-                .collect(),
+            answers: self.answers.clone(),
         }
+    }
+
+    /// Goes back to where the scan was at `since`, at most half a minute ago: what was probed after that did
+    /// not arrive. Nothing changes in a scan that was stopped or has ended.
+    pub fn go_back(&mut self, since: Instant) {
+        let is_over = match self.phase {
+            Phase::Probing { .. } => false,
+            Phase::Waiting { is_stopped, .. } => is_stopped,
+            Phase::Finished { .. } => true,
+        };
+        if !is_over && let Some(mark) = self.sent_since(since) {
+            self.under_way.forget_after(mark);
+            let Mark { pass, next, .. } = mark;
+            self.phase = Phase::Probing { pass, next };
+        }
+    }
+
+    /// The position from which on probes were sent after `since`, or shortly before.
+    fn sent_since(&self, since: Instant) -> Option<Mark> {
+        self.under_way.since(since, self.last_sent_at)
     }
 
     /// Sends no more probes; answers to those under way are waited for as at the end of a pass.
@@ -303,6 +343,12 @@ impl Scan {
         let cookie = self.cookies.cookie(target, pass);
         let len = self.probes.write(target, cookie, buf)?;
         self.sent_times.note(cookie.seq, now);
+        self.under_way.note(Mark {
+            at: now,
+            pass,
+            next,
+        });
+        self.last_sent_at = now;
         self.phase = Phase::Probing {
             pass,
             next: next + 1,
@@ -405,13 +451,21 @@ impl Scan {
         let Phase::Probing { pass, mut next } = self.phase else {
             return None;
         };
-        while next < self.len {
+        for _ in 0..SKIPS_MAX {
+            if next == self.len {
+                break;
+            }
             let index = self.config.shard.target(&self.order, next);
             if self.answers.get(index).is_none() {
                 self.phase = Phase::Probing { pass, next };
                 return Some((pass, next, index));
             }
             next += 1;
+        }
+        if next < self.len {
+            // More of them answered than are to be passed over at once.
+            self.phase = Phase::Probing { pass, next };
+            return None;
         }
         self.phase = Phase::Waiting {
             pass,
@@ -434,6 +488,9 @@ impl Scan {
             return None;
         }
         let index = self.config.targets.index_of(target)?;
+        if !self.config.shard.contains(&self.order, index) {
+            return None;
+        }
         let (latest_pass, _) = self.position();
         let is_meant = |cookie: Cookie| answer.evidence.matches(cookie);
         let cookie = self.cookies.find(target, latest_pass, is_meant)?;
