@@ -5,8 +5,10 @@
 use std::env::args;
 use std::error::Error;
 use std::net::IpAddr;
+use std::time::Duration;
 
-use wirecraft::{Config, Tunnel};
+use tokio::time::timeout;
+use wirecraft::{Config, PoolOptions, TunnelPool};
 
 /// Requests that are sent.
 const REQUESTS: usize = 6;
@@ -14,23 +16,17 @@ const REQUESTS: usize = 6;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let host: IpAddr = args().nth(1).ok_or("which host?")?.parse()?;
-    let mut exits = Vec::new();
+    // Each connection gets the next exit; one that falls silent is left out until it answers.
+    let pool = TunnelPool::new(PoolOptions::default());
     for config in args().skip(2) {
-        // An exit that does not answer is left out.
-        match Tunnel::connect(Config::load(&config)?).await {
-            Ok(tunnel) => exits.push((config, tunnel)),
-            Err(error) => println!("{config}: {error}"),
-        }
+        pool.add(&config, Config::load(&config)?).await?;
     }
-    if exits.is_empty() {
-        return Err("no exit answers".into());
+    pool.settle(Duration::from_secs(5)).await;
+    for _ in 0..REQUESTS {
+        let exit = timeout(Duration::from_secs(5), pool.pick(None)).await??;
+        let reply = exit.tunnel().ping(host).await?;
+        println!("{} answered by way of {}", reply.from, exit.name());
     }
-    for (config, tunnel) in exits.iter().cycle().take(REQUESTS) {
-        let reply = tunnel.ping(host).await?;
-        println!("{} answered by way of {config}", reply.from);
-    }
-    for (_, tunnel) in exits {
-        tunnel.close().await?;
-    }
+    pool.close().await;
     Ok(())
 }

@@ -5,10 +5,10 @@
 
 use std::env::args;
 use std::error::Error;
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 use std::time::Duration;
 
-use wirecraft::config::{Config, Endpoint};
+use wirecraft::config::{Config, Endpoint, PeerConfig};
 use wirecraft::ip_packets::{IpPacket, ip};
 use wirecraft::{Clock, SystemEntropy, is_reply};
 use wirecraft_tunnel::{Arena, Datagram, Device};
@@ -28,7 +28,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         .ok_or("no address of that family")?;
 
     let clock = Clock::new();
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    let endpoint = config.peers.first().map(endpoint_of).transpose()?.flatten();
+    let any: IpAddr = match endpoint {
+        Some(SocketAddr::V6(_)) => Ipv6Addr::UNSPECIFIED.into(),
+        _ => Ipv4Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0))?;
     let mut device = device(&config)?;
     let ping = ip(source, host)?
         .icmp_echo_request(7, 1)
@@ -73,6 +78,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     Err("no answer within ten seconds".into())
 }
 
+/// The address of a peer's endpoint; a name is looked up.
+fn endpoint_of(peer: &PeerConfig) -> Result<Option<SocketAddr>, Box<dyn Error>> {
+    Ok(match &peer.endpoint {
+        None => None,
+        Some(Endpoint::Address(address)) => Some(*address),
+        Some(Endpoint::Name { host, port }) => {
+            let mut found = (host.as_str(), *port).to_socket_addrs()?;
+            Some(found.next().ok_or("the endpoint's name has no address")?)
+        }
+    })
+}
+
 /// A device with the keys and peers of a configuration.
 fn device(config: &Config) -> Result<Device<SystemEntropy>, Box<dyn Error>> {
     let mut device = Device::new(MTU, SystemEntropy::default());
@@ -82,7 +99,7 @@ fn device(config: &Config) -> Result<Device<SystemEntropy>, Box<dyn Error>> {
         if let Some(preshared_key) = &peer.preshared_key {
             device.set_preshared_key(id, preshared_key.clone())?;
         }
-        if let Some(Endpoint::Address(endpoint)) = peer.endpoint {
+        if let Some(endpoint) = endpoint_of(peer)? {
             device.set_endpoint(id, endpoint)?;
         }
         for prefix in &peer.allowed_ips {

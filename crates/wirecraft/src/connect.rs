@@ -202,6 +202,24 @@ impl Tunnel {
     }
 }
 
+impl Tunnel {
+    /// Gives up handshakes that were started and are not answered: their initiations are not repeated.
+    ///
+    /// # Errors
+    /// [`DriverGone`] if the tunnel is closed.
+    pub async fn cancel_handshakes(&self) -> Result<(), DriverGone> {
+        self.driver()
+            .call(|device, _| {
+                let peers: Vec<PeerId> = device.peers().collect();
+                for peer in peers {
+                    // A peer that exists cannot be unknown.
+                    let _ = device.cancel_handshake(peer);
+                }
+            })
+            .await
+    }
+}
+
 /// Sets the private key and adds the peers; returns the endpoints that have names.
 pub(crate) async fn configure(
     handle: &DriverHandle,

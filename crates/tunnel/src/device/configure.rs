@@ -231,6 +231,20 @@ impl<R: CryptoRng> Device<R> {
         Ok(())
     }
 
+    /// Gives a handshake up that was started and is not answered: its initiation is not repeated. What is sent
+    /// to the peer afterwards starts another one.
+    ///
+    /// # Errors
+    /// [`ConfigureError::UnknownPeer`].
+    pub fn cancel_handshake(&mut self, peer: PeerId) -> Result<(), ConfigureError> {
+        let peer = self
+            .peers
+            .get_mut(peer)
+            .ok_or(ConfigureError::UnknownPeer)?;
+        peer.cancel_handshake(&mut self.shared);
+        Ok(())
+    }
+
     /// Forgets on which of our addresses a peer was heard, because sending from it failed.
     pub fn forget_local_address(&mut self, peer: PeerId) {
         if let Some(peer) = self.peers.get_mut(peer) {

@@ -53,6 +53,14 @@ impl Peer {
         self.reschedule(shared);
     }
 
+    /// Repeats the initiation that waits for an answer no more; packets that wait stay.
+    pub(crate) fn cancel_handshake(&mut self, shared: &mut Shared<impl CryptoRng>) {
+        self.attempt_began_at = None;
+        self.drop_attempt(shared);
+        self.timers.attempt_cancelled();
+        self.reschedule(shared);
+    }
+
     /// Repeats an initiation that was not answered, as soon as it may be.
     pub(super) fn repeat_initiation(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
         match self.initiation_barred_until(now) {

@@ -149,6 +149,11 @@ impl Timers {
         }
     }
 
+    /// The attempt at a handshake is not to be repeated.
+    pub(crate) fn attempt_cancelled(&mut self) {
+        self.retransmit_handshake = None;
+    }
+
     /// Changes when the next persistent keepalive is due.
     pub(crate) fn set_persistent_keepalive(&mut self, at: Option<Instant>) {
         self.persistent_keepalive = at;

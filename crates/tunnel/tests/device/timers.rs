@@ -45,6 +45,28 @@ fn an_initiation_is_repeated_after_5_s_and_some_jitter() {
 }
 
 #[test]
+fn a_handshake_that_is_cancelled_is_not_repeated_and_may_be_started_again() {
+    let mut world = World::pair();
+    let bob = world.peer(ALICE, BOB);
+    world.lose(|_| true);
+
+    // Ten minutes of calls once a minute, each given up after six seconds.
+    for _ in 0..10 {
+        world.start_handshake(ALICE, BOB);
+        world.advance(seconds(6));
+        let cancelled = world.change(ALICE, |device, _| device.cancel_handshake(bob));
+        cancelled.expect("the hosts were introduced");
+        world.advance(seconds(54));
+    }
+    let times = world.times_sent(ALICE, Kind::Initiation);
+    assert_eq!(times.len(), 20, "{times:?}");
+
+    world.lose_nothing();
+    world.handshake(ALICE, BOB);
+    world.assert_connected(ALICE, BOB);
+}
+
+#[test]
 fn a_handshake_is_given_up_after_90_s_and_staged_packets_are_dropped() {
     let mut world = World::pair();
     let bob = world.peer(ALICE, BOB);

@@ -26,6 +26,8 @@ pub(super) struct Candidate<'a> {
     pub(super) name: &'a str,
     /// Whether it takes a connection at this moment.
     pub(super) is_free: bool,
+    /// Whether it does not because it has as many as it may have at once.
+    pub(super) is_full: bool,
 }
 
 /// Who got which exit, and whose turn it is.
@@ -37,6 +39,8 @@ pub(super) struct Choice {
     /// Since when it is its turn, if turns last a time.
     since: Option<Instant>,
     users: HashMap<String, Kept>,
+    /// How many users each exit has.
+    user_counts: HashMap<String, usize>,
     /// Counts choices: the age of what is kept.
     count: u64,
 }
@@ -55,6 +59,7 @@ impl Choice {
             turn: 0,
             since: None,
             users: HashMap::new(),
+            user_counts: HashMap::new(),
             count: 0,
         }
     }
@@ -74,10 +79,12 @@ impl Choice {
         }
         self.count += 1;
         if let Some(kept) = self.users.get_mut(user) {
-            let same = |exit: &Candidate<'_>| exit.is_free && exit.name == kept.exit;
+            let same =
+                |exit: &Candidate<'_>| (exit.is_free || exit.is_full) && exit.name == kept.exit;
             if let Some(index) = exits.iter().position(same) {
                 kept.seen_at = self.count;
-                return Some(index);
+                // A full exit is waited for: the user is not to be seen elsewhere.
+                return exits[index].is_free.then_some(index);
             }
         }
         let index = self.least_used(exits)?;
@@ -112,12 +119,8 @@ impl Choice {
 
     /// The free exit that the fewest users have.
     fn least_used(&self, exits: &[Candidate<'_>]) -> Option<usize> {
-        let mut users: HashMap<&str, usize> = HashMap::new();
-        for kept in self.users.values() {
-            *users.entry(kept.exit.as_str()).or_default() += 1;
-        }
         let free = exits.iter().enumerate().filter(|(_, exit)| exit.is_free);
-        let count = |exit: &Candidate<'_>| users.get(exit.name).copied().unwrap_or_default();
+        let count = |exit: &Candidate<'_>| self.user_counts.get(exit.name).copied().unwrap_or(0);
         free.min_by_key(|(_, exit)| count(exit))
             .map(|(index, _)| index)
     }
@@ -126,17 +129,31 @@ impl Choice {
         if self.users.len() >= USERS_MAX {
             let half = self.count.saturating_sub(USERS_MAX as u64 / 2);
             self.users.retain(|_, kept| kept.seen_at > half);
+            self.count_users();
         }
         let kept = Kept {
             exit: exit.to_owned(),
             seen_at: self.count,
         };
-        self.users.insert(user.to_owned(), kept);
+        *self.user_counts.entry(exit.to_owned()).or_default() += 1;
+        if let Some(before) = self.users.insert(user.to_owned(), kept)
+            && let Some(count) = self.user_counts.get_mut(&before.exit)
+        {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    fn count_users(&mut self) {
+        self.user_counts.clear();
+        for kept in self.users.values() {
+            *self.user_counts.entry(kept.exit.clone()).or_default() += 1;
+        }
     }
 
     /// Forgets who had an exit that is gone.
     pub(super) fn forget_exit(&mut self, name: &str) {
         self.users.retain(|_, kept| kept.exit != name);
+        self.user_counts.remove(name);
     }
 }
 
@@ -150,7 +167,11 @@ mod tests {
         NAMES
             .into_iter()
             .zip(free)
-            .map(|(name, is_free)| Candidate { name, is_free })
+            .map(|(name, is_free)| Candidate {
+                name,
+                is_free,
+                is_full: false,
+            })
             .collect()
     }
 
@@ -225,6 +246,17 @@ mod tests {
             assert!(before == meanwhile || *before == 1, "only b's users move");
         }
         assert_eq!(at(&all()), during, "nobody moves because b is back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_user_whose_exit_is_full_waits_for_it() {
+        let (mut choice, now) = (Choice::new(Rotation::Sticky), Instant::now());
+        assert_eq!(choice.choose(now, Some("anna"), &all()), Some(0));
+        let mut a_is_full = exits([false, true, true, true, true]);
+        a_is_full[0].is_full = true;
+        assert_eq!(choice.choose(now, Some("anna"), &a_is_full), None);
+        assert_eq!(choice.choose(now, Some("bert"), &a_is_full), Some(1));
+        assert_eq!(choice.choose(now, Some("anna"), &all()), Some(0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,7 +13,15 @@ use crate::config::Config;
 #[derive(Debug)]
 pub struct PoolDirectory {
     path: PathBuf,
-    known: BTreeMap<String, Version>,
+    known: BTreeMap<String, Known>,
+}
+
+/// A file that was looked at.
+#[derive(Clone, Debug)]
+struct Known {
+    version: Version,
+    /// Whether there is an exit that came from it; of the same name may be one of another origin.
+    is_exit: bool,
 }
 
 /// A file as it was read.
@@ -58,37 +66,50 @@ impl PoolDirectory {
     }
 
     /// Brings `pool` to what the directory holds: new files are added, files that are gone removed, and files that
-    /// changed replaced. An unusable file is told once, until it changes.
+    /// changed replaced. An unusable file is told once, until it changes; the exit that it was before stays.
     ///
     /// # Errors
     /// The directory cannot be read; the exits stay as they are.
     pub async fn update(&mut self, pool: &TunnelPool) -> io::Result<Vec<DirectoryChange>> {
         let found = list(&self.path)?;
         let mut changes = Vec::new();
-        let known = core::mem::take(&mut self.known);
-        for (name, version) in &known {
-            if found.get(name) != Some(version) && pool.remove(name) && !found.contains_key(name) {
+        let mut known = core::mem::take(&mut self.known);
+        known.retain(|name, before| {
+            let is_there = found.contains_key(name);
+            if !is_there && before.is_exit && pool.remove(name) {
                 changes.push(DirectoryChange::Removed { name: name.clone() });
             }
+            is_there
+        });
+        for (name, version) in found {
+            let is_exit = match known.get(&name) {
+                Some(before) if before.version == version => {
+                    self.known.insert(name, before.clone());
+                    continue;
+                }
+                before => before.is_some_and(|before| before.is_exit),
+            };
+            let outcome = bring_in(pool, &name, &version.path, is_exit).await;
+            let is_exit = is_exit || outcome.is_ok();
+            let known = Known { version, is_exit };
+            self.known.insert(name.clone(), known);
+            changes.push(match outcome {
+                Ok(()) => DirectoryChange::Added { name },
+                Err(reason) => DirectoryChange::Unusable { name, reason },
+            });
         }
-        for (name, version) in &found {
-            if known.get(name) != Some(version) {
-                let name = name.clone();
-                changes.push(match add(pool, &name, &version.path).await {
-                    Ok(()) => DirectoryChange::Added { name },
-                    Err(reason) => DirectoryChange::Unusable { name, reason },
-                });
-            }
-        }
-        self.known = found;
         Ok(changes)
     }
 }
 
-async fn add(pool: &TunnelPool, name: &str, path: &Path) -> Result<(), String> {
+/// Adds the exit of a file, or puts it in the place of what the file was before.
+async fn bring_in(pool: &TunnelPool, name: &str, path: &Path, is_exit: bool) -> Result<(), String> {
     let config = Config::load(path).map_err(|error| error.to_string())?;
-    let added = pool.add(name, config).await;
-    added.map_err(|error: AddExitError| error.to_string())
+    let done = match is_exit {
+        true => pool.replace(name, config).await,
+        false => pool.add(name, config).await,
+    };
+    done.map_err(|error: AddExitError| error.to_string())
 }
 
 /// The `.conf` files of a directory by the names of their exits.
@@ -184,5 +205,57 @@ mod tests {
         fs::remove_dir_all(&path).unwrap();
         assert!(directory.update(&pool).await.is_err());
         assert_eq!(names().len(), 3, "what is there stays");
+    }
+
+    /// A directory of its own with one exit, `a`, and a pool.
+    async fn with_one_exit(name: &str) -> (PathBuf, PoolDirectory, TunnelPool) {
+        let path = std::env::temp_dir().join(format!("wirecraft-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join("a.conf"), config()).unwrap();
+        let pool = TunnelPool::new(PoolOptions::default());
+        let directory = PoolDirectory::new(&path);
+        (path, directory, pool)
+    }
+
+    #[tokio::test]
+    async fn an_exit_of_another_origin_is_left_alone() {
+        let (path, mut directory, pool) = with_one_exit("pool-others").await;
+        pool.add("a", config().parse().unwrap()).await.unwrap();
+        assert_eq!(told(directory.update(&pool).await.unwrap()), ["!a"]);
+        fs::write(path.join("a.conf"), config() + "\n# changed\n").unwrap();
+        assert_eq!(told(directory.update(&pool).await.unwrap()), ["!a"]);
+        fs::remove_file(path.join("a.conf")).unwrap();
+        assert!(told(directory.update(&pool).await.unwrap()).is_empty());
+        assert_eq!(pool.exits().len(), 1);
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_exit_stays_while_its_file_is_written() {
+        let (path, mut directory, pool) = with_one_exit("pool-edited").await;
+        directory.update(&pool).await.unwrap();
+        let before = pool.tunnels();
+        fs::write(path.join("a.conf"), "").unwrap();
+        assert_eq!(told(directory.update(&pool).await.unwrap()), ["!a"]);
+        assert_eq!(pool.exits().len(), 1, "half a file ends nothing");
+        fs::write(path.join("a.conf"), config() + "\n# changed\n").unwrap();
+        assert_eq!(told(directory.update(&pool).await.unwrap()), ["+a"]);
+        let port = |tunnels: Vec<(String, crate::Tunnel)>| async move {
+            tunnels[0].1.status().await.unwrap().listen_port
+        };
+        assert_eq!(pool.exits().len(), 1);
+        assert_ne!(port(before).await, port(pool.tunnels()).await);
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_closed_pool_takes_no_exit() {
+        let pool = TunnelPool::new(PoolOptions::default());
+        pool.close().await;
+        let refused = pool.add("a", config().parse().unwrap()).await;
+        assert!(
+            matches!(refused, Err(AddExitError::Closed { .. })),
+            "{refused:?}"
+        );
     }
 }

@@ -139,9 +139,21 @@ impl Exit {
 
     /// Whether it takes a connection at this moment.
     pub(super) fn is_free(&self, quota: Quota) -> bool {
+        self.is_alive(quota) && self.has_room(quota)
+    }
+
+    /// Whether it takes none only because it has as many as it may have at once.
+    pub(super) fn is_full(&self, quota: Quota) -> bool {
+        self.is_alive(quota) && !self.has_room(quota)
+    }
+
+    fn is_alive(&self, quota: Quota) -> bool {
+        self.state() == ExitState::Up && !self.is_spent(quota)
+    }
+
+    fn has_room(&self, quota: Quota) -> bool {
         let active = self.active.load(Ordering::Relaxed);
-        let has_room = quota.connections_max.is_none_or(|limit| active < limit);
-        self.state() == ExitState::Up && has_room && !self.is_spent(quota)
+        quota.connections_max.is_none_or(|limit| active < limit)
     }
 
     /// Whether it has used its bytes up.

@@ -14,7 +14,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
-use wirecraft_tunnel::Event;
+use wirecraft_tunnel::{Event, PeerId, PeerStatus};
 
 use super::exit::{Exit, ExitState};
 use crate::tunnel::Tunnel;
@@ -27,7 +27,8 @@ pub struct HealthOptions {
     pub interval: Duration,
     /// How long it may take to answer the call. 6 s: time for a second initiation, should one get lost.
     pub patience: Duration,
-    /// The longest time from one call of a dead exit to the next; the first are 5 s apart, and double. 60 s.
+    /// The longest time from one call of a dead exit to the next; the first are 10 s apart, and double. 60 s.
+    /// Each call is given up after [`patience`](Self::patience).
     pub retry_interval_max: Duration,
 }
 
@@ -42,7 +43,7 @@ impl Default for HealthOptions {
 }
 
 /// The first interval between calls of a dead exit.
-const RETRY_INTERVAL_MIN: Duration = Duration::from_secs(5);
+const RETRY_INTERVAL_MIN: Duration = Duration::from_secs(10);
 
 /// The least interval between checks: initiations to a peer are 5 s apart, or are not sent.
 const CHECK_INTERVAL_MIN: Duration = Duration::from_secs(6);
@@ -67,7 +68,7 @@ pub(super) async fn watch(
         };
         let Some(exit) = exit.upgrade() else { return };
         match event {
-            Some(event) => pulse.take_note(&exit, &event),
+            Some(event) => pulse.take_note(&exit, &event).await,
             None => pulse.look(&exit, is_alone()).await,
         }
     }
@@ -86,6 +87,8 @@ struct Pulse {
     /// Whether it was called and has not answered yet.
     is_called: bool,
     retry_interval: Duration,
+    /// Those of its peers that fell silent.
+    silent: Vec<PeerId>,
 }
 
 impl Pulse {
@@ -95,18 +98,28 @@ impl Pulse {
             look_at: Instant::now() + options.patience,
             options,
             received_len: 0,
-            is_called: false,
+            is_called: true,
             retry_interval: RETRY_INTERVAL_MIN,
+            silent: Vec::new(),
         }
     }
 
-    fn take_note(&mut self, exit: &Arc<Exit>, event: &Event) {
+    async fn take_note(&mut self, exit: &Arc<Exit>, event: &Event) {
         match event {
-            Event::PeerUp { .. } => self.answered(exit),
-            Event::ConnectionLost { .. } | Event::HandshakeFailed { .. }
+            Event::PeerUp { peer } => {
+                self.silent.retain(|known| known != peer);
+                self.answered(exit);
+            }
+            Event::ConnectionLost { peer } | Event::HandshakeFailed { peer }
                 if exit.state() == ExitState::Up =>
             {
-                self.fell_silent(exit);
+                if !self.silent.contains(peer) {
+                    self.silent.push(*peer);
+                }
+                // An exit with several peers lives as long as one of them does.
+                if self.silent.len() >= self.peers().await.len() {
+                    self.fell_silent(exit);
+                }
             }
             _ => {}
         }
@@ -120,17 +133,22 @@ impl Pulse {
     }
 
     fn fell_silent(&mut self, exit: &Exit) {
-        self.is_called = false;
-        self.look_at = Instant::now() + self.retry_interval;
+        // Whoever found the silence has called already.
+        self.is_called = true;
+        self.look_at = Instant::now() + self.options.patience;
         exit.set_state(ExitState::Down);
     }
 
     /// The time for a look has come.
     async fn look(&mut self, exit: &Exit, is_alone: bool) {
         if exit.state() != ExitState::Up {
-            self.retry_interval = (self.retry_interval * 2).min(self.options.retry_interval_max);
-            self.look_at = Instant::now() + self.retry_interval;
-            self.call().await;
+            self.look_at = Instant::now() + self.next_wait();
+            if self.is_called {
+                self.call().await;
+            } else if !is_alone {
+                // The endpoint would go on for 90 s by itself.
+                let _ = self.tunnel.cancel_handshakes().await;
+            }
             return;
         }
         let received_len = self.received_len().await;
@@ -148,19 +166,66 @@ impl Pulse {
         }
     }
 
+    /// Goes from a call of a dead exit to the pause after it, or from the pause to the next call; returns how
+    /// long that lasts.
+    fn next_wait(&mut self) -> Duration {
+        let patience = self.options.patience;
+        self.is_called = !self.is_called;
+        if self.is_called {
+            return patience;
+        }
+        let pause = self.retry_interval.saturating_sub(patience);
+        self.retry_interval = (self.retry_interval * 2).min(self.options.retry_interval_max);
+        pause
+    }
+
     async fn call(&self) {
         // A tunnel that is closed is noticed by the end of its events.
         let _ = self.tunnel.start_handshakes().await;
     }
 
     async fn received_len(&self) -> u64 {
-        let peers = self.tunnel.status().await.map(|status| status.peers);
-        let received = |peers: Vec<_>| {
-            let lens = peers
-                .iter()
-                .map(|peer: &wirecraft_tunnel::PeerStatus| peer.traffic.received_len);
-            lens.sum()
-        };
-        peers.map_or(0, received)
+        let peers = self.peers().await;
+        peers.iter().map(|peer| peer.traffic.received_len).sum()
+    }
+
+    async fn peers(&self) -> Vec<PeerStatus> {
+        let status = self.tunnel.status().await;
+        status.map(|status| status.peers).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, PeerConfig};
+    use wirecraft_net::SystemEntropy;
+    use wirecraft_noise_handshake::PrivateKey;
+
+    async fn pulse() -> Pulse {
+        let mut entropy = SystemEntropy::default();
+        let mut config = Config::new(PrivateKey::generate(&mut entropy));
+        let peer = PrivateKey::generate(&mut entropy).public_key();
+        config.peers.push(PeerConfig::new(peer));
+        let tunnel = Tunnel::listen(config).await.unwrap();
+        Pulse::new(tunnel, HealthOptions::default())
+    }
+
+    #[tokio::test]
+    async fn calls_of_a_dead_exit_become_rare() {
+        let mut pulse = pulse().await;
+        // The first call was made at the start, and has had its time.
+        let (mut now, mut calls) = (pulse.options.patience, vec![0]);
+        while now < Duration::from_secs(600) {
+            let wait = pulse.next_wait();
+            if pulse.is_called {
+                calls.push(now.as_secs());
+            }
+            now += wait;
+        }
+        assert_eq!(
+            calls,
+            [0, 10, 30, 70, 130, 190, 250, 310, 370, 430, 490, 550]
+        );
     }
 }

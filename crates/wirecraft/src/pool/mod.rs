@@ -7,9 +7,10 @@ mod health;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::config::Config;
 use crate::connect::{ConnectError, ConnectOptions};
@@ -77,6 +78,12 @@ pub enum AddExitError {
         /// What is wrong with it.
         source: ConnectError,
     },
+    /// The pool is closed.
+    #[error("exit {name}: the pool of tunnels is closed")]
+    Closed {
+        /// The name.
+        name: String,
+    },
 }
 
 /// A pool of tunnels, each an exit with a name; may be cloned.
@@ -135,9 +142,51 @@ impl TunnelPool {
     /// Brings a tunnel up and adds it; it takes connections when its peer has answered.
     ///
     /// # Errors
-    /// [`AddExitError`] if the name is taken or the tunnel cannot be brought up.
+    /// [`AddExitError`] if the name is taken, the tunnel cannot be brought up, or the pool is closed.
     pub async fn add(&self, name: &str, config: Config) -> Result<(), AddExitError> {
-        self.refuse_taken(name)?;
+        self.inner.lock().refuse(name)?;
+        let tunnel = self.bring_up(name, config).await?;
+        self.add_tunnel(name, tunnel)
+    }
+
+    /// Adds a tunnel that is there already.
+    ///
+    /// # Errors
+    /// [`AddExitError::Taken`], [`AddExitError::Closed`].
+    pub fn add_tunnel(&self, name: &str, tunnel: Tunnel) -> Result<(), AddExitError> {
+        let exit = Exit::new(name, tunnel, self.inner.changed.clone());
+        {
+            let mut members = self.inner.lock();
+            members.refuse(name)?;
+            members.exits.push(exit.clone());
+        }
+        self.look_after(&exit);
+        Ok(())
+    }
+
+    /// Brings a tunnel up in place of the exit of that name: its users stay with the new one, and its connections
+    /// go on until they end. Without such an exit it is added.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add); the exit stays as it was then.
+    pub async fn replace(&self, name: &str, config: Config) -> Result<(), AddExitError> {
+        let tunnel = self.bring_up(name, config).await?;
+        let exit = Exit::new(name, tunnel, self.inner.changed.clone());
+        {
+            let mut members = self.inner.lock();
+            match members.exits.iter().position(|exit| exit.name() == name) {
+                Some(at) => members.exits[at] = exit.clone(),
+                None => {
+                    members.refuse(name)?;
+                    members.exits.push(exit.clone());
+                }
+            }
+        }
+        self.look_after(&exit);
+        Ok(())
+    }
+
+    async fn bring_up(&self, name: &str, config: Config) -> Result<Tunnel, AddExitError> {
         let cannot = |source| AddExitError::Connect {
             name: name.to_owned(),
             source,
@@ -147,17 +196,11 @@ impl TunnelPool {
         }
         let mut connect = self.inner.options.connect.clone();
         connect.name = connect.name.map(|_| name.to_owned());
-        let tunnel = Tunnel::listen_with(config, connect).await.map_err(cannot)?;
-        self.add_tunnel(name, tunnel)
+        Tunnel::listen_with(config, connect).await.map_err(cannot)
     }
 
-    /// Adds a tunnel that is there already.
-    ///
-    /// # Errors
-    /// [`AddExitError::Taken`].
-    pub fn add_tunnel(&self, name: &str, tunnel: Tunnel) -> Result<(), AddExitError> {
-        self.refuse_taken(name)?;
-        let exit = Exit::new(name, tunnel, self.inner.changed.clone());
+    /// Calls an exit that has come into the pool, and tells those who wait for one.
+    fn look_after(&self, exit: &Arc<Exit>) {
         let alone = Arc::downgrade(&self.inner);
         let is_alone = move || {
             alone
@@ -165,33 +208,21 @@ impl TunnelPool {
                 .is_none_or(|pool| pool.lock().exits.len() <= 1)
         };
         exit.watch(self.inner.options.health, is_alone);
-        self.inner.lock().exits.push(exit);
         self.inner.changed.notify_waiters();
-        Ok(())
-    }
-
-    fn refuse_taken(&self, name: &str) -> Result<(), AddExitError> {
-        let is_taken = self
-            .inner
-            .lock()
-            .exits
-            .iter()
-            .any(|exit| exit.name() == name);
-        match is_taken {
-            true => Err(AddExitError::Taken {
-                name: name.to_owned(),
-            }),
-            false => Ok(()),
-        }
     }
 
     /// Takes an exit out; its connections go on until they end. Says whether there was one.
     pub fn remove(&self, name: &str) -> bool {
-        let mut members = self.inner.lock();
-        let before = members.exits.len();
-        members.exits.retain(|exit| exit.name() != name);
-        members.choice.forget_exit(name);
-        members.exits.len() < before
+        let is_removed = {
+            let mut members = self.inner.lock();
+            let before = members.exits.len();
+            members.exits.retain(|exit| exit.name() != name);
+            members.choice.forget_exit(name);
+            members.exits.len() < before
+        };
+        // Who waits for it by name may have another from here on.
+        self.inner.changed.notify_waiters();
+        is_removed
     }
 
     /// Waits for an exit to take a connection, and takes one.
@@ -231,6 +262,27 @@ impl TunnelPool {
         }
     }
 
+    /// Waits until every exit has answered or was found silent, `limit` at most: from then on turns are fair.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn settle(&self, limit: Duration) {
+        let settled = async {
+            loop {
+                let changed = self.inner.changed.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable();
+                let is_starting = |exit: &ExitStatus| exit.state == ExitState::Starting;
+                if !self.exits().iter().any(is_starting) {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        // Whoever is not there by then may still come.
+        let _ = timeout(limit, settled).await;
+    }
+
     /// As [`pick`](Self::pick); `None` where that would wait.
     ///
     /// # Errors
@@ -247,6 +299,7 @@ impl TunnelPool {
             .map(|exit| Candidate {
                 name: exit.name(),
                 is_free: exit.is_free(quota),
+                is_full: exit.is_full(quota),
             })
             .collect();
         if let Some(index) = choice.choose(Instant::now(), user, &candidates) {
@@ -302,6 +355,20 @@ impl TunnelPool {
         for exit in exits {
             // One that is down already needs no end.
             let _ = exit.tunnel().close().await;
+        }
+    }
+}
+
+impl Members {
+    /// Refuses an exit whose name is taken, or any once the pool is closed.
+    fn refuse(&self, name: &str) -> Result<(), AddExitError> {
+        let name = || name.to_owned();
+        if self.is_closed {
+            return Err(AddExitError::Closed { name: name() });
+        }
+        match self.exits.iter().any(|exit| exit.name() == name()) {
+            true => Err(AddExitError::Taken { name: name() }),
+            false => Ok(()),
         }
     }
 }
