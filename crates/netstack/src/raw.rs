@@ -64,7 +64,7 @@ pub enum RawError {
 }
 
 /// However small packets are, no more than these wait.
-const PACKETS_MAX: usize = 16_384;
+const PACKETS_MAX: usize = 65_536;
 
 /// A raw socket without I/O.
 #[derive(Debug)]

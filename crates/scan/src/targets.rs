@@ -137,6 +137,21 @@ impl AddressRange {
         is_same_version && self.first <= other.first && other.last <= self.last
     }
 
+    /// Returns what is left of this range without `holes`, in order.
+    ///
+    /// ```
+    /// use wirecraft_scan::AddressRange;
+    ///
+    /// let range: AddressRange = "10.0.0.0/30".parse()?;
+    /// let left = range.without_all(&["10.0.0.1".parse()?]);
+    /// assert_eq!(left, ["10.0.0.0".parse()?, "10.0.0.2-10.0.0.3".parse()?]);
+    /// # Ok::<(), wirecraft_scan::TargetError>(())
+    /// ```
+    #[must_use]
+    pub fn without_all(self, holes: &[Self]) -> Vec<Self> {
+        outside(&[self], &merged(holes.to_vec()))
+    }
+
     /// Takes `hole` out of this range: what is left before and after it.
     pub(crate) fn without(self, hole: Self) -> impl Iterator<Item = Self> {
         let is_apart =
@@ -151,6 +166,28 @@ impl AddressRange {
             ..self
         });
         [whole, before, after].into_iter().flatten()
+    }
+}
+
+/// As it is written: an address, a prefix where it is one, else its ends.
+impl fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, last) = (
+            address(self.version, self.first),
+            address(self.version, self.last),
+        );
+        if first == last {
+            return write!(f, "{first}");
+        }
+        let max = match self.version {
+            IpVersion::V4 => 32_u8,
+            IpVersion::V6 => 128,
+        };
+        let is_this = |len: &u8| Self::prefix(first, *len) == Ok(*self);
+        match (0..max).find(is_this) {
+            Some(len) => write!(f, "{first}/{len}"),
+            None => write!(f, "{first}-{last}"),
+        }
     }
 }
 

@@ -30,10 +30,14 @@ impl Default for BannerOptions {
 /// Asked of a service that says nothing by itself: web servers are most of them.
 const QUESTION: &[u8] = b"HEAD / HTTP/1.0\r\n\r\n";
 
+/// Ports on which printers put on paper whatever they are sent: nothing is.
+const PRINTER_PORTS: core::ops::RangeInclusive<u16> = 9100..=9107;
+
 impl Tunnel {
     /// Connects to a port and returns the first bytes that its service sends; nothing if it is silent.
     ///
-    /// A service that waits for its client to begin is asked for a web page's head.
+    /// A service that waits for its client to begin is asked for a web page's head, but on ports 9100 to 9107,
+    /// where printers would print the question.
     ///
     /// # Errors
     /// [`SocketError`] if the connection is refused or the tunnel closed.
@@ -56,7 +60,7 @@ impl Tunnel {
             words.truncate(len);
             return Ok(words);
         }
-        if stream.write_all(QUESTION).await.is_err() {
+        if PRINTER_PORTS.contains(&target.port()) || stream.write_all(QUESTION).await.is_err() {
             return Ok(Vec::new());
         }
         let answer = timeout(options.timeout, stream.read(&mut words)).await;

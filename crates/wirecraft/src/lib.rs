@@ -81,9 +81,10 @@ pub use wirecraft_noise_handshake as noise_handshake;
 pub use wirecraft_noise_handshake::{KeyError, KeyText, PresharedKey, PrivateKey, PublicKey};
 pub use wirecraft_scan::{
     AddressRange, Checkpoint as ScanCheckpoint, CheckpointError as ScanCheckpointError,
-    Counts as ScanCounts, Finding, Method as ScanMethod, PortListError, PortState, ProbeShape,
-    Reason, Scan, ScanConfig, ScanError, Shard, ShardError, SynAck, Target as ScanTarget,
-    TargetError, Targets, parse_ports,
+    CheckpointReader as ScanCheckpointReader, Counts as ScanCounts, Finding,
+    LineTaken as ScanLineTaken, Method as ScanMethod, PortListError, PortState, ProbeShape, Reason,
+    Scan, ScanConfig, ScanError, Shard, ShardError, SynAck, Target as ScanTarget, TargetError,
+    Targets, parse_ports,
 };
 pub use wirecraft_time::Instant;
 pub use wirecraft_tunnel::{

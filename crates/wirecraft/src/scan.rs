@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures_core::Stream as _;
 use ipnet::IpNet;
 use tokio::time::{Sleep, sleep};
 use wirecraft_net::{Clock, SystemEntropy};
@@ -14,6 +15,9 @@ use wirecraft_scan::{
     ScanError, Target, Targets,
 };
 
+use wirecraft_tunnel::{Event, PeerId};
+
+use crate::events::Events;
 use crate::raw::RawSocket;
 use crate::socket_error::SocketError;
 use crate::tunnel::Tunnel;
@@ -22,8 +26,12 @@ use crate::tunnel::Tunnel;
 /// and connections do not take each other's answers.
 const SOURCE_PORTS: core::ops::RangeInclusive<u16> = 20_000..=32_767;
 
-/// Answers that may wait to be looked at, in bytes: 20 ms of 200,000 a second.
-const RECEIVE_BUFFER_LEN: usize = 1 << 20;
+/// Answers that may wait to be looked at, in bytes: 300 ms of 200,000 resets a second.
+const RECEIVE_BUFFER_LEN: usize = 1 << 22;
+
+/// What was sent before a peer is found silent, and did not arrive: 15 s, as the protocol has it, and some
+/// for the last answer that came.
+const LOST_TIME: core::time::Duration = core::time::Duration::from_secs(20);
 
 /// Probes that leave between two looks at the clock.
 const PROBES_PER_LOOK: usize = 64;
@@ -39,6 +47,19 @@ pub struct RunningScan {
     /// A packet that is to be sent once there is room.
     pending: Pending,
     timer: Pin<Box<Sleep>>,
+    peers: Peers,
+    is_stopped: bool,
+}
+
+/// Who carries the probes.
+struct Peers {
+    events: Events,
+    /// How many there are.
+    count: usize,
+    /// Those that fell silent and are called: no probe is sent meanwhile.
+    silent: Vec<PeerId>,
+    /// Those that did not answer the calls either.
+    gone: Vec<PeerId>,
 }
 
 /// Room for one packet.
@@ -58,6 +79,9 @@ pub enum TunnelScanError {
     /// The tunnel's sockets failed.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// Every peer fell silent, and answered no handshake for 90 s. The scan has gone back to where that began.
+    #[error("the peer fell silent and answers no handshake")]
+    Silent,
 }
 
 impl Tunnel {
@@ -115,6 +139,8 @@ impl Tunnel {
             ..RawConfig::default()
         };
         let icmp = self.raw_with(Filter::icmp(), listens).await?;
+        let events = self.events();
+        let status = self.status().await.map_err(|_| SocketError::Closed)?;
         let timer = Box::pin(sleep(core::time::Duration::ZERO));
         Ok(RunningScan {
             scan,
@@ -126,6 +152,13 @@ impl Tunnel {
                 len: 0,
             },
             timer,
+            peers: Peers {
+                events,
+                count: status.peers.len(),
+                silent: Vec::new(),
+                gone: Vec::new(),
+            },
+            is_stopped: false,
         })
     }
 }
@@ -139,8 +172,11 @@ fn with_source_ports(mut config: ScanConfig) -> ScanConfig {
 impl RunningScan {
     /// Goes on until something new is known of a target; `None` once the scan has ended.
     ///
+    /// While a peer is silent no probes are sent; those that were lost are sent again when it answers.
+    ///
     /// # Errors
-    /// [`TunnelScanError::Socket`] if the tunnel was closed, or no peer takes the targets.
+    /// [`TunnelScanError::Socket`] if the tunnel was closed, or no peer takes the targets;
+    /// [`TunnelScanError::Silent`] if no peer answers any more.
     ///
     /// # Cancel safety
     /// Nothing found is lost; the scan stands still until the next call.
@@ -150,7 +186,21 @@ impl RunningScan {
 
     /// Sends no more probes; the scan ends once answers to those under way were waited for.
     pub fn stop(&mut self) {
+        self.is_stopped = true;
         self.scan.stop(self.clock.now());
+    }
+
+    /// Says whether the scan stands still because a peer is silent.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        !self.peers.silent.is_empty()
+    }
+
+    /// How far the scan has come, for one that goes on from there. Probes that may still be answered do not
+    /// count as sent.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        self.scan.checkpoint(self.clock.now())
     }
 
     /// The scan itself: how far it has come, and its settings.
@@ -186,6 +236,10 @@ impl RunningScan {
         loop {
             if let Some(finding) = self.poll_answers(cx)? {
                 return Poll::Ready(Ok(Some(finding)));
+            }
+            self.poll_events(cx)?;
+            if self.is_paused() && !self.is_stopped {
+                return Poll::Pending;
             }
             if self.poll_probes(cx)?.is_pending() {
                 return Poll::Pending;
@@ -226,6 +280,48 @@ impl RunningScan {
         Ok(None)
     }
 
+    /// Takes note of what happened to the tunnel.
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Result<(), TunnelScanError> {
+        while let Poll::Ready(event) = Pin::new(&mut self.peers.events).poll_next(cx) {
+            match event {
+                Some(event) => self.take_note(event)?,
+                // The sockets tell of the end.
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn take_note(&mut self, event: Event) -> Result<(), TunnelScanError> {
+        let Peers {
+            count,
+            silent,
+            gone,
+            ..
+        } = &mut self.peers;
+        match event {
+            Event::ConnectionLost { peer } => {
+                if !silent.contains(&peer) {
+                    silent.push(peer);
+                }
+                self.scan.go_back(self.clock.now() - LOST_TIME);
+            }
+            Event::PeerUp { peer } => {
+                silent.retain(|known| *known != peer);
+                gone.retain(|known| *known != peer);
+            }
+            Event::HandshakeFailed { peer } if silent.contains(&peer) => {
+                silent.retain(|known| *known != peer);
+                gone.push(peer);
+                if gone.len() >= *count {
+                    return Err(TunnelScanError::Silent);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// Sends what may be sent; `Pending` while there is no room for it.
     fn poll_probes(&mut self, cx: &Context<'_>) -> Result<Poll<()>, SocketError> {
         let Self {
@@ -262,5 +358,58 @@ impl fmt::Debug for RunningScan {
         f.debug_struct("RunningScan")
             .field("counts", &self.scan.counts())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, PeerConfig};
+    use wirecraft_noise_handshake::PrivateKey;
+
+    /// A tunnel to a peer that never answers, and the peer.
+    async fn tunnel() -> (Tunnel, PeerId) {
+        let mut entropy = SystemEntropy::default();
+        let mut config = Config::new(PrivateKey::generate(&mut entropy));
+        config.interface.addresses = vec!["10.0.0.2/32".parse().unwrap()];
+        let mut peer = PeerConfig::new(PrivateKey::generate(&mut entropy).public_key());
+        peer.allowed_ips = vec!["10.0.0.0/24".parse().unwrap()];
+        config.peers.push(peer);
+        let tunnel = Tunnel::listen(config).await.unwrap();
+        let listed = tunnel.driver().call(|device, _| device.peers().next());
+        let peer = listed.await.unwrap().unwrap();
+        (tunnel, peer)
+    }
+
+    #[tokio::test]
+    async fn a_scan_stands_still_while_its_peer_is_silent_and_ends_when_it_stays_so() {
+        let (tunnel, peer) = tunnel().await;
+        let ranges = ["10.0.0.0/28".parse().unwrap()];
+        let targets = Targets::new(ranges, [], [80]).unwrap();
+        let mut running = tunnel.scan(targets).await.unwrap();
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut poll = |running: &mut RunningScan| running.poll_next(&mut cx);
+        assert!(poll(&mut running).is_pending());
+        assert_eq!(running.counts().probes, 16);
+        assert_eq!(running.progress().position(), (0, 16));
+
+        running.take_note(Event::ConnectionLost { peer }).unwrap();
+        assert!(running.is_paused());
+        assert!(poll(&mut running).is_pending());
+        assert_eq!(
+            running.progress().position(),
+            (0, 0),
+            "none of them arrived"
+        );
+        assert_eq!(running.counts().probes, 16, "nothing is sent into the void");
+
+        running.take_note(Event::PeerUp { peer }).unwrap();
+        assert!(poll(&mut running).is_pending());
+        assert!(running.counts().probes > 16, "they are sent again");
+
+        running.take_note(Event::ConnectionLost { peer }).unwrap();
+        let gone = running.take_note(Event::HandshakeFailed { peer });
+        assert_eq!(gone, Err(TunnelScanError::Silent));
+        tunnel.close().await.unwrap();
     }
 }

@@ -23,6 +23,11 @@ impl Tally {
         }
     }
 
+    /// All targets that were counted.
+    fn total(&self) -> u128 {
+        self.counts.iter().map(|count| u128::from(*count)).sum()
+    }
+
     /// What was found, the states that nothing is in left out.
     fn text(&self) -> String {
         let counted = PortState::ALL.iter().zip(self.counts);
@@ -73,8 +78,13 @@ impl Progress {
         let (pass, done) = scan.progress().position();
         let len = scan.progress().len();
         let left = (len - done) / u128::from(scan.progress().config().rate.get());
+        let state = if scan.is_paused() {
+            "the peer is silent, waiting; "
+        } else {
+            ""
+        };
         let line = format!(
-            "pass {} of {}: {}, {probes} sent, {rate:.0}/s, {}, {} left in this pass",
+            "{state}pass {} of {}: {}, {probes} sent, {rate:.0}/s, {}, {} left in this pass",
             u32::from(pass) + 1,
             u32::from(scan.progress().config().retries) + 1,
             percent(done, len),
@@ -93,6 +103,18 @@ impl Progress {
         }
     }
 
+    /// Says once that the peer is silent, and that it is back.
+    pub(super) fn tell_silence(&mut self, is_silent: bool) {
+        self.clear();
+        remark(
+            self.verbosity,
+            match is_silent {
+                true => "the peer fell silent: no probes are sent until it answers",
+                false => "the peer answers again: what was lost is probed again",
+            },
+        );
+    }
+
     pub(super) fn tell_stopping(&mut self) {
         self.clear();
         remark(
@@ -107,10 +129,16 @@ impl Progress {
         let progress = scan.progress();
         let silent = progress.len().saturating_sub(counts.answered);
         let seconds = elapsed.as_secs_f64();
+        // What a run before this one has found is not in this one's tally.
+        let before = counts.answered.saturating_sub(tally.total());
+        let before = match before {
+            0 => String::new(),
+            count => format!(", {count} answered before"),
+        };
         remark(
             self.verbosity,
             format_args!(
-                "{} targets: {}, {silent} without a reply; {} probes in {seconds:.1} s; seed {}",
+                "{} targets: {}{before}, {silent} without a reply; {} probes in {seconds:.1} s; seed {}",
                 progress.len(),
                 tally.text(),
                 counts.probes,

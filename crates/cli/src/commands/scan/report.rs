@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::Serialize;
-use wirecraft::{Clock, Finding, PortState, Reason, ScanMethod, ScanTarget};
+use wirecraft::{Clock, Finding, Instant, PortState, Reason, ScanMethod, ScanTarget};
 
 use crate::output;
 
@@ -56,6 +56,7 @@ pub(super) struct Row {
 impl Row {
     pub(super) fn of(finding: &Finding, method: ScanMethod) -> Self {
         let mut row = Self::silent(finding.target, method);
+        row.time = unix_seconds_of(finding.at);
         row.state = finding.state.name();
         row.reason = finding.reason.to_string();
         row.from = Some(finding.from);
@@ -74,7 +75,8 @@ impl Row {
     /// A target without an answer.
     pub(super) fn silent(target: ScanTarget, method: ScanMethod) -> Self {
         let (protocol, state) = match method {
-            ScanMethod::Syn | ScanMethod::Ack => ("tcp", "no reply"),
+            // As nmap says of ports that do not answer.
+            ScanMethod::Syn | ScanMethod::Ack => ("tcp", "filtered"),
             ScanMethod::Udp => ("udp", "open|filtered"),
             ScanMethod::Ping => ("icmp", "no reply"),
         };
@@ -140,7 +142,7 @@ impl Row {
             field(self.mss),
             field(self.rtt_ms),
             self.time.to_string(),
-            field(self.banner.as_ref()),
+            field(self.banner.as_deref().map(output::printable)),
         ]
         .join(",")
             + "\n"
@@ -156,11 +158,8 @@ impl Row {
         } = self;
         match port {
             Some(port) => {
-                let banner = self
-                    .banner
-                    .as_deref()
-                    .unwrap_or_default()
-                    .replace(['/', ','], "|");
+                let banner = output::printable(self.banner.as_deref().unwrap_or_default());
+                let banner = banner.replace(['/', ','], "|");
                 format!("Host: {address} ()\tPorts: {port}/{state}/{protocol}//{banner}///\n")
             }
             None => format!("Host: {address} ()\tStatus: {}\n", host_state(state)),
@@ -219,7 +218,7 @@ pub(super) struct Report {
 }
 
 /// How a JSON array and an XML document end; what goes on with one takes its end away.
-pub(super) const JSON_END: &str = "\n]\n";
+const JSON_END: &str = "\n]\n";
 pub(super) const XML_END: &str = "<runstats>";
 
 impl Report {
@@ -316,6 +315,12 @@ fn unix_seconds() -> u64 {
     Clock::new().since_unix_epoch().as_secs()
 }
 
+fn unix_seconds_of(at: Instant) -> u64 {
+    let clock = Clock::new();
+    let age = clock.now().since(at);
+    clock.since_unix_epoch().saturating_sub(age).as_secs()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,10 +355,8 @@ mod tests {
         insta::assert_snapshot!(rows(Format::Text).lines().next().unwrap(), @r#"10.0.0.1:80/tcp              open         syn-ack ttl 63 1.5 ms  "a \"b\", <c>\n""#);
         insta::assert_snapshot!(rows(Format::Csv), @r#"
         address,port,protocol,state,reason,from,ttl,window,mss,rtt_ms,time,banner
-        10.0.0.1,80,tcp,open,syn-ack,10.0.0.1,63,,1460,1.5,1700000000,"a ""b"", <c>
-        "
-        10.0.0.1,80,tcp,open,syn-ack,10.0.0.1,63,,1460,1.5,1700000000,"a ""b"", <c>
-        "
+        10.0.0.1,80,tcp,open,syn-ack,10.0.0.1,63,,1460,1.5,1700000000,"a ""b"", <c>\n"
+        10.0.0.1,80,tcp,open,syn-ack,10.0.0.1,63,,1460,1.5,1700000000,"a ""b"", <c>\n"
         "#);
         assert!(rows(Format::Grepable).contains("Host: 10.0.0.1 ()\tPorts: 80/open/tcp//"));
         let xml = rows(Format::Xml);
@@ -363,6 +366,19 @@ mod tests {
             "output=\"a &quot;b&quot;, &lt;c&gt;&#10;\"",
         ] {
             assert!(xml.contains(part), "{xml}");
+        }
+    }
+
+    #[test]
+    fn a_banner_writes_no_rows_of_its_own_and_nothing_to_the_terminal() {
+        let mut row = row();
+        row.banner = Some("x\r\nHost: 10.0.0.9 ()\tPorts: 22/open/tcp//\u{1b}[2J".to_owned());
+        for format in [Format::Text, Format::Grepable, Format::Csv, Format::Ndjson] {
+            let text = Report::new(format, ScanMethod::Syn, false).row(&row);
+            assert_eq!(text.lines().count(), 1, "{text}");
+            let controls = text.chars().filter(|it| it.is_control());
+            // The tabs of the grepable form and the end of the line.
+            assert!(controls.count() <= 2, "{text:?}");
         }
     }
 
