@@ -137,18 +137,59 @@ pub(crate) struct FormArgs {
     pub(crate) json: bool,
 }
 
-/// The tunnel that a command works through.
+/// The configuration of a command's one tunnel.
 #[derive(Debug, Args)]
-pub(crate) struct TunnelArgs {
+pub(crate) struct ConfigArgs {
     /// Configuration in the syntax of wg-quick; `-` is standard input
     #[arg(
         short,
-        long,
+        long = "config",
         value_name = "FILE",
         env = "WIRECRAFT_CONFIG",
-        hide_env_values = true
+        hide_env_values = true,
+        required = true
     )]
-    config: PathBuf,
+    configs: Vec<PathBuf>,
+    /// What `proxy` and `get` do with several tunnels
+    #[arg(long, hide = true)]
+    rotate: Option<String>,
+}
+
+impl ConfigArgs {
+    /// The file of the configuration.
+    pub(crate) fn path(&self) -> Result<&Path, Failure> {
+        match &self.configs[..] {
+            [path] if self.rotate.is_none() && !path.is_dir() => Ok(path),
+            _ => Err(Failure::call(anyhow!(
+                "one tunnel, one file: give a single -c FILE and no --rotate (proxy and get choose \
+                 among several)"
+            ))),
+        }
+    }
+
+    /// Reads the configuration and tells its notices.
+    pub(crate) fn load(&self, verbosity: Verbosity) -> Result<Config, Failure> {
+        let config = Config::load(self.path()?).map_err(Failure::call)?;
+        if !verbosity.is_quiet() {
+            for notice in config.notices() {
+                output::remark(notice);
+            }
+        }
+        Ok(config)
+    }
+
+    /// What `wirecraft show` calls the tunnel: the name of the file.
+    fn name(&self) -> Option<String> {
+        let stem = self.configs.first()?.file_stem()?;
+        Some(stem.to_string_lossy().into_owned())
+    }
+}
+
+/// The tunnel that a command works through.
+#[derive(Debug, Args)]
+pub(crate) struct TunnelArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
     /// Seconds to wait for the first handshake
     #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
     timeout: Duration,
@@ -158,15 +199,13 @@ pub(crate) struct TunnelArgs {
 }
 
 impl TunnelArgs {
-    /// The file of the configuration.
-    pub(crate) fn config_path(&self) -> &Path {
-        &self.config
-    }
-
     /// The tunnel of one file, as if it were given.
     pub(crate) fn new(config: PathBuf, timeout: Duration) -> Self {
         Self {
-            config,
+            config: ConfigArgs {
+                configs: vec![config],
+                rotate: None,
+            },
             timeout,
             pcap: None,
         }
@@ -174,13 +213,7 @@ impl TunnelArgs {
 
     /// Reads the configuration and tells its notices.
     pub(crate) fn load(&self, verbosity: Verbosity) -> Result<Config, Failure> {
-        let config = Config::load(&self.config).map_err(Failure::call)?;
-        if !verbosity.is_quiet() {
-            for notice in config.notices() {
-                output::remark(notice);
-            }
-        }
-        Ok(config)
+        self.config.load(verbosity)
     }
 
     /// Brings the tunnel up and waits for nobody: for commands that keep trying.
@@ -189,7 +222,7 @@ impl TunnelArgs {
             return Err(failure(ConnectError::NoPeers));
         }
         let mut options = connect_options()?;
-        options.name = self.name();
+        options.name = self.config.name();
         let tunnel = Tunnel::listen_with(config, options).await;
         self.recorded(tunnel.map_err(failure)?).await
     }
@@ -204,17 +237,11 @@ impl TunnelArgs {
         self.timeout
     }
 
-    /// What `wirecraft show` calls the tunnel: the name of the file.
-    fn name(&self) -> Option<String> {
-        let stem = self.config.file_stem()?;
-        Some(stem.to_string_lossy().into_owned())
-    }
-
     /// Brings the tunnel up and waits for the first handshake.
     pub(crate) async fn connect(&self, config: Config) -> Result<Tunnel, Failure> {
         let mut options = connect_options()?;
         options.handshake_timeout = self.timeout;
-        options.name = self.name();
+        options.name = self.config.name();
         let connecting = Tunnel::connect_with(config, options);
         let tunnel = unless_interrupted(async { connecting.await.map_err(failure) }).await?;
         self.recorded(tunnel).await

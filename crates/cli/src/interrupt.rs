@@ -1,4 +1,4 @@
-//! Ctrl-C.
+//! Ctrl-C and SIGTERM, which end everything alike: cleanly.
 
 use std::future::Future;
 
@@ -6,34 +6,42 @@ use anyhow::anyhow;
 
 use crate::failure::Failure;
 
-/// Does `work` until it ends or somebody presses Ctrl-C.
+/// Waits until somebody presses Ctrl-C or sends SIGTERM, as `timeout` does.
 ///
-/// From the first call on, Ctrl-C ends nothing by itself: everything that may take long goes through here.
+/// From the first call on, neither ends the program by itself: everything that may take long waits for this
+/// too.
+pub(crate) async fn stop_wanted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without a handler for it, SIGTERM still ends the program by itself.
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Does `work` until it ends or somebody interrupts.
 pub(crate) async fn unless_interrupted<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     tokio::select! {
         outcome = work => outcome,
-        _ = tokio::signal::ctrl_c() => Err(Failure::network(anyhow!("interrupted"))),
+        () = stop_wanted() => Err(Failure::network(anyhow!("interrupted"))),
     }
 }
 
-/// Serves until `work` ends, or somebody presses Ctrl-C or sends SIGTERM: that is a good end.
+/// Serves until `work` ends, or somebody interrupts: that is a good end.
 pub(crate) async fn until_stopped(
     work: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {
-    #[cfg(unix)]
-    let mut terminated = {
-        use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::terminate()).map_err(Failure::call)?
-    };
-    #[cfg(unix)]
-    let terminated = terminated.recv();
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
     tokio::select! {
         outcome = work => outcome,
-        _ = tokio::signal::ctrl_c() => Ok(()),
-        _ = terminated => Ok(()),
+        () = stop_wanted() => Ok(()),
     }
 }

@@ -44,11 +44,22 @@ impl Recording {
     }
 
     /// Writes a packet. After an error nothing is written, and the end tells.
-    pub(crate) fn packet(&mut self, at: Duration, packet: &[u8], comment: Option<&str>) {
+    ///
+    /// Returns whether that error is new.
+    pub(crate) fn packet(&mut self, at: Duration, packet: &[u8], comment: Option<&str>) -> bool {
         if self.error.is_none() {
             let written = self.writer.packet(self.interface, at, packet, comment);
             self.error = written.err();
+            return self.error.is_some();
         }
+        false
+    }
+
+    /// Why no more is written, if so.
+    fn cause(&self) -> Option<String> {
+        let error = self.error.as_ref()?;
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        Some(cause.unwrap_or_else(|| error.to_string()))
     }
 
     /// Ends the file.
@@ -71,8 +82,12 @@ pub(crate) async fn record(tunnel: &Tunnel, path: &Path) -> Result<(), Failure> 
     *lock() = Some(recording);
     tunnel
         .watch(|_, packet| {
-            if let Some(recording) = &mut *lock() {
-                recording.packet(since_1970(), packet, None);
+            if let Some(recording) = &mut *lock()
+                && recording.packet(since_1970(), packet, None)
+            {
+                let path = recording.path.display();
+                let cause = recording.cause().unwrap_or_default();
+                output::remark(format_args!("{path}: {cause}; recording has ended"));
             }
         })
         .await?;

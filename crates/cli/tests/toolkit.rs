@@ -7,6 +7,7 @@ mod program;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -205,12 +206,168 @@ fn dry_run_counts_overlapping_targets_once_and_sends_nothing() {
             .starts_with("5 addresses, 2 ports each: 10 targets\n"),
         "{run:?}"
     );
-    let wide = gateway.run(&["scan", "9.255.255.255-10.0.0.1", "-p", "1", "--dry-run"]);
-    assert!(
-        wide.stdout
-            .starts_with("1 addresses, 1 ports each: 1 targets\n"),
-        "{wide:?}"
+    let shard = ["--seed", "7", "--shard", "2/3"];
+    let part = gateway.run(
+        &[
+            &["scan", "10.89.0.0/30", "-p", "1,2", "--dry-run"],
+            &shard[..],
+        ]
+        .concat(),
     );
+    assert!(
+        part.stdout.contains("\n3 of them in this shard\n"),
+        "{part:?}"
+    );
+}
+
+#[test]
+fn targets_outside_of_allowed_ips_are_told_before_anything_is_sent() {
+    let gateway = Gateway::start("scan-outside");
+    let part = ["scan", "10.88.255.255-10.89.0.1", "-p", "7", "--json"];
+    let run = gateway.run(&part);
+    assert_eq!(run.status, Some(0), "{run:?}");
+    assert_eq!(ports(&json(&run.stdout), "open"), [7].into());
+    let left_out = "10.88.255.255 is outside of all AllowedIPs: left out";
+    assert!(run.stderr.contains(left_out), "{}", run.stderr);
+    for more in [&[][..], &["--dry-run"]] {
+        let run = gateway.run(&[&["scan", "192.0.2.0/24", "-p", "7"], more].concat());
+        assert_eq!(run.status, Some(2), "{run:?}");
+        let words = "192.0.2.0/24 is outside of all AllowedIPs, which say";
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_file_of_findings_stays_when_the_peer_does_not_answer() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (config, found) = (file("silent.conf"), file("yesterday.json"));
+    let keys = "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\nAddress = 10.0.0.2/24\n\
+                [Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n\
+                AllowedIPs = 10.0.0.0/24\n";
+    let endpoint = silent.local_addr().unwrap();
+    fs::write(
+        &config,
+        format!("[Interface]\n{keys}Endpoint = {endpoint}\n"),
+    )
+    .unwrap();
+    fs::write(&found, "[\n{}\n]\n").unwrap();
+    let mut scan = wirecraft(&[
+        "scan",
+        "-q",
+        "-c",
+        config.to_str().unwrap(),
+        "--timeout",
+        "0.2",
+    ]);
+    scan.args(["10.0.0.1", "-p", "1", "--format", "json", "-o"]);
+    scan.arg(&found);
+    let run = run(scan, "").unwrap();
+    assert_eq!(run.status, Some(1), "{run:?}");
+    assert_eq!(fs::read_to_string(&found).unwrap(), "[\n{}\n]\n");
+}
+
+#[test]
+fn what_a_command_does_not_do_is_refused() {
+    let gateway = Gateway::start("refused");
+    for command in [&["doctor"][..], &["probe"], &["exec"]] {
+        let run = gateway.run(&[command, &["--pcap", "x"], &["--", "true"]].concat());
+        assert_eq!(run.status, Some(2), "{run:?}");
+        assert!(
+            run.stderr.contains("unexpected argument '--pcap'"),
+            "{}",
+            run.stderr
+        );
+    }
+    let config = gateway.config.to_str().unwrap();
+    for more in [&["-c", config][..], &["--rotate", "5"]] {
+        let run = gateway.run(&[&["scan", "10.89.0.1", "-p", "7"], more].concat());
+        assert_eq!(run.status, Some(2), "{run:?}");
+        assert!(
+            run.stderr.contains("one tunnel, one file"),
+            "{}",
+            run.stderr
+        );
+    }
+    let run = gateway.run(&["send", "ip(dst=10.89.0.1)", "--rate", "4000000000"]);
+    assert_eq!(run.status, Some(2), "{run:?}");
+    assert!(run.stderr.contains("not in 1..=1000000"), "{}", run.stderr);
+}
+
+/// Sends a signal and waits for the end; returns the exit status.
+#[cfg(unix)]
+fn end_with(child: &mut Child, signal: &str) -> Option<i32> {
+    let killed = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    child.wait().unwrap().code()
+}
+
+#[cfg(unix)]
+#[test]
+fn sniff_that_is_terminated_keeps_what_it_saw() {
+    let gateway = Gateway::start("sniff-term");
+    let seen = file("term.pcapng");
+    let mut sniff = gateway.command(&["sniff", "-v", "-w", seen.to_str().unwrap()]);
+    let mut child = sniff.stderr(Stdio::piped()).spawn().unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    // It says that the tunnel is up; the file has its head by then.
+    while !fs::metadata(&seen).is_ok_and(|it| it.is_file()) {
+        std::thread::yield_now();
+    }
+    let _ = gateway.run(&["ping", "-q", "-n", "1", "10.89.0.1"]);
+    assert_eq!(end_with(&mut child, "-TERM"), Some(0));
+    errors.read_to_string(&mut said).unwrap();
+    assert!(said.contains("packets taken"), "{said}");
+    assert!(fs::metadata(&seen).unwrap().len() > 0, "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn open_ports_that_wait_for_a_banner_are_told_when_a_scan_is_ended_at_once() {
+    let gateway = Gateway::start("scan-banner-end");
+    let (state, found) = (file("banner.state"), file("banner.json"));
+    let arguments = [
+        "scan",
+        "10.89.0.1",
+        "-p",
+        "7",
+        "--banners",
+        "--format",
+        "json",
+        "--resume",
+        state.to_str().unwrap(),
+        "-o",
+        found.to_str().unwrap(),
+    ];
+    let mut scan = gateway.command(&arguments);
+    let mut child = scan.stderr(Stdio::piped()).spawn().unwrap();
+    // The echo port says nothing for two seconds, and then what it is asked.
+    while !fs::read_to_string(&found).is_ok_and(|it| it.starts_with('[')) {
+        std::thread::yield_now();
+    }
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    let kill = |child: &Child| {
+        let pid = child.id().to_string();
+        Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    };
+    kill(&child);
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("again ends at once") {
+        assert_ne!(errors.read_line(&mut said).unwrap(), 0, "{said}");
+    }
+    kill(&child);
+    child.wait().unwrap();
+    let text = fs::read_to_string(&found).unwrap();
+    let rows: Vec<Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(ports(&rows, "open"), [7].into(), "{text}");
+    // And the interrupted document goes on as one.
+    let again = gateway.run(&arguments);
+    assert_eq!(again.status, Some(0), "{again:?}");
+    let text = fs::read_to_string(&found).unwrap();
+    assert!(serde_json::from_str::<Vec<Value>>(&text).is_ok(), "{text}");
 }
 
 #[test]
@@ -220,7 +377,8 @@ fn scan_refuses_what_cannot_be_meant() {
     fs::write(&broken, "wirecraft-scan 1\nseed x\n").unwrap();
     let broken = broken.to_str().unwrap();
     for (arguments, words) in [
-        (&["10.0.0.1", "-p", "0"][..], "\"0\" is no port"),
+        (&["10.0.0.1", "-p", "1"][..], "outside of all AllowedIPs"),
+        (&["10.0.0.1", "-p", "0"], "\"0\" is no port"),
         (&["10.0.0.1", "-p", "65536"], "\"65536\" is no port"),
         (&["10.0.0.1", "-p", "90-80"], "80 comes before 90"),
         (
@@ -232,10 +390,6 @@ fn scan_refuses_what_cannot_be_meant() {
             "target \"10.0.0.256\": not an address",
         ),
         (&["@/nonexistent", "-p", "1"], "targets /nonexistent: "),
-        (
-            &["::/0", "-p", "1,2", "--special-use"],
-            "more than 2^128 targets",
-        ),
         (
             &["10.89.0.1", "-p", "1", "--exclude", "0.0.0.0/0"],
             "no targets",
@@ -442,11 +596,8 @@ fn doctor_finds_nothing_wrong_with_the_demo_and_probe_passes() {
     let probe = gateway.run(&["probe", "--host", "10.89.0.1", "--json"]);
     let checks = json(&probe.stdout);
     assert_eq!(probe.status, Some(0), "{}", probe.stdout);
-    assert!(
-        checks.iter().all(|check| check["verdict"] == "pass"),
-        "{}",
-        probe.stdout
-    );
+    let passed = checks.iter().filter(|check| check["verdict"] == "pass");
+    assert_eq!(passed.count(), 23, "{}", probe.stdout);
 }
 
 #[test]

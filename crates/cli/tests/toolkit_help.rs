@@ -215,16 +215,15 @@ fn doctor_explains_itself() {
     Options:
           --host <ADDRESS>  A host behind the tunnel that answers pings
       -c, --config <FILE>   Configuration in the syntax of wg-quick; `-` is standard input [env: WIRECRAFT_CONFIG]
-          --timeout <S>     Seconds to wait for the first handshake [default: 10]
-          --pcap <FILE>     Record the packets inside the tunnel in FILE (pcapng)
           --json            Print one JSON object a line on standard output
       -v, --verbose...      Say more on standard error; twice for details, three times for everything
       -q, --quiet           Say nothing but errors on standard error
       -h, --help            Print help
 
     Reads the configuration, calls the peers, brings the tunnel up and sends data
-    through it. Exit status: 0 all is well, 1 something is wrong, 2 the
-    configuration cannot be read.
+    through it. Another tunnel that runs with the same keys is cut off meanwhile.
+    Exit status: 0 all is well, 1 something is wrong, 2 the configuration cannot be
+    read.
 
     Examples:
       wirecraft doctor -c wg0.conf
@@ -243,8 +242,6 @@ fn probe_explains_itself() {
           --host <ADDRESS>  An address behind the endpoint that answers pings; rules of data need one
           --long            Check rules too that take ten seconds and more
       -c, --config <FILE>   Configuration in the syntax of wg-quick; `-` is standard input [env: WIRECRAFT_CONFIG]
-          --timeout <S>     Seconds to wait for the first handshake [default: 10]
-          --pcap <FILE>     Record the packets inside the tunnel in FILE (pcapng)
           --json            Print one JSON object a line on standard output
       -v, --verbose...      Say more on standard error; twice for details, three times for everything
       -q, --quiet           Say nothing but errors on standard error

@@ -14,6 +14,7 @@ use wirecraft_gateway::{DemoGateway, ECHO_PORT, GATEWAY_NAME, GATEWAY_V4, GATEWA
 use crate::aead::connect_options;
 use crate::arguments::Verbosity;
 use crate::failure::Failure;
+use crate::interrupt::stop_wanted;
 use crate::output;
 
 /// The ports that the demo scans: the well-known ones.
@@ -63,7 +64,7 @@ impl Demo {
             }
             output::line(gateway.client_config().to_text_with_secrets().trim_end())?;
             // Without a handler for signals nobody can ask for the end but by force.
-            let _ = tokio::signal::ctrl_c().await;
+            stop_wanted().await;
         }
         if all_good { Ok(()) } else { Err(Failure::Told) }
     }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use wirecraft::Config;
 use wirecraft_diagnose::{Advice, ExamineOptions, Severity, examine};
 
-use crate::arguments::{FormArgs, TunnelArgs};
+use crate::arguments::{ConfigArgs, FormArgs};
 use crate::failure::Failure;
 use crate::interrupt::unless_interrupted;
 use crate::output;
@@ -17,8 +17,9 @@ use crate::output;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Reads the configuration, calls the peers, brings the tunnel up and sends data
-through it. Exit status: 0 all is well, 1 something is wrong, 2 the
-configuration cannot be read.
+through it. Another tunnel that runs with the same keys is cut off meanwhile.
+Exit status: 0 all is well, 1 something is wrong, 2 the configuration cannot be
+read.
 
 Examples:
   wirecraft doctor -c wg0.conf
@@ -28,7 +29,7 @@ pub(crate) struct Doctor {
     #[arg(long, value_name = "ADDRESS")]
     host: Option<IpAddr>,
     #[command(flatten)]
-    tunnel: TunnelArgs,
+    config: ConfigArgs,
     #[command(flatten)]
     form: FormArgs,
 }
@@ -42,7 +43,7 @@ struct AdviceLine<'a> {
 
 impl Doctor {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let config = match Config::load(self.tunnel.config_path()) {
+        let config = match Config::load(self.config.path()?) {
             Ok(config) => config,
             Err(error) => return Err(Failure::call(error)),
         };

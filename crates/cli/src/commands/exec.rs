@@ -6,17 +6,19 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener as StdListener, UnixStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
 use tokio::net::UnixListener;
 use tokio::process::Child;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::sleep;
 use wirecraft::confine::{self, Plan};
 use wirecraft::{Config, DEFAULT_MTU, Event, Events, Interface, InterfaceOptions, TunParcel};
 
 use crate::aead::connect_options;
-use crate::arguments::{TunnelArgs, Verbosity};
+use crate::arguments::{ConfigArgs, Verbosity, seconds};
 use crate::failure::Failure;
 use crate::output;
 
@@ -40,7 +42,10 @@ Examples:
   wirecraft exec -c wg0.conf -- sh")]
 pub(crate) struct Exec {
     #[command(flatten)]
-    tunnel: TunnelArgs,
+    tunnel: ConfigArgs,
+    /// Seconds of silence after which it is told that the peer does not answer
+    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
+    timeout: Duration,
     /// Move packets to and from the program one at a time
     #[arg(long)]
     no_offload: bool,
@@ -87,7 +92,7 @@ impl Exec {
         confine::release(&socket).map_err(Failure::call)?;
         let ended = tokio::select! {
             ended = attend(&mut child, &mut signals) => ended.map_err(Failure::call),
-            () = tell(interface.events(), verbosity) => Err(Failure::network(anyhow!("the tunnel is closed"))),
+            () = tell(interface.events(), self.timeout, verbosity) => Err(Failure::network(anyhow!("the tunnel is closed"))),
         };
         interface.close().await;
         end(ended?)
@@ -196,17 +201,27 @@ async fn attend(child: &mut Child, signals: &mut Signals) -> io::Result<ExitStat
 }
 
 /// Tells what happens to the tunnel; ends with it.
-async fn tell(mut events: Events, verbosity: Verbosity) {
-    let mut silent = false;
-    while let Some(event) = events.next().await {
-        tracing::info!(target: "wirecraft", ?event);
-        match event {
-            Event::PeerUp { .. } => silent = false,
-            Event::HandshakeFailed { .. } if !silent && !verbosity.is_quiet() => {
-                silent = true;
+async fn tell(mut events: Events, patience: Duration, verbosity: Verbosity) {
+    let patience = sleep(patience);
+    tokio::pin!(patience);
+    let (mut was_up, mut silent) = (false, false);
+    loop {
+        let is_silent = tokio::select! {
+            () = &mut patience, if !patience.is_elapsed() => !was_up,
+            event = events.next() => {
+                let Some(event) = event else { return };
+                tracing::info!(target: "wirecraft", ?event);
+                if matches!(event, Event::PeerUp { .. }) {
+                    (was_up, silent) = (true, false);
+                }
+                matches!(event, Event::HandshakeFailed { .. })
+            }
+        };
+        if is_silent && !silent {
+            silent = true;
+            if !verbosity.is_quiet() {
                 output::remark("no answer from the peer; still trying");
             }
-            _ => {}
         }
     }
 }

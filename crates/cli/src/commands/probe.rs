@@ -10,7 +10,7 @@ use wirecraft::Config;
 use wirecraft::config::{Endpoint, PeerConfig};
 use wirecraft_diagnose::{Check, ProbeOptions, Verdict, probe};
 
-use crate::arguments::{FormArgs, TunnelArgs};
+use crate::arguments::{ConfigArgs, FormArgs};
 use crate::failure::Failure;
 use crate::interrupt::unless_interrupted;
 use crate::output;
@@ -33,7 +33,7 @@ pub(crate) struct Probe {
     #[arg(long)]
     long: bool,
     #[command(flatten)]
-    tunnel: TunnelArgs,
+    config: ConfigArgs,
     #[command(flatten)]
     form: FormArgs,
 }
@@ -49,7 +49,7 @@ struct CheckLine<'a> {
 
 impl Probe {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let config = Config::load(self.tunnel.config_path()).map_err(Failure::call)?;
+        let config = Config::load(self.config.path()?).map_err(Failure::call)?;
         let options = unless_interrupted(self.options(&config)).await?;
         let mut printed = Ok(());
         let probing = async {

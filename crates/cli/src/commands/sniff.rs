@@ -9,6 +9,7 @@ use wirecraft::{Clock, Filter, PacketFilter, Tunnel};
 use super::packet_line::Shown;
 use crate::arguments::{FormArgs, TunnelArgs, Verbosity};
 use crate::failure::Failure;
+use crate::interrupt::stop_wanted;
 use crate::output;
 use crate::recording::Recording;
 
@@ -53,9 +54,9 @@ impl Sniff {
         let tunnel = self.tunnel.connect(config).await?;
         let taken = self.session(&tunnel, &filter, &mut recording).await;
         tunnel.close().await.map_err(Failure::network)?;
-        let finished = recording.map_or(Ok(()), Recording::finish);
+        // A file that takes no more says so itself.
+        recording.map_or(Ok(()), Recording::finish)?;
         let (taken, missed) = taken?;
-        finished?;
         if !verbosity.is_quiet() {
             output::remark(format_args!("{taken} packets taken, {missed} missed"));
         }
@@ -70,11 +71,11 @@ impl Sniff {
         recording: &mut Option<Recording>,
     ) -> Result<(u64, u64), Failure> {
         let socket = tunnel.raw(Filter::any()).await?;
-        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+        let mut interrupted = std::pin::pin!(stop_wanted());
         let mut taken = 0;
         while self.count.is_none_or(|count| taken < count) {
             tokio::select! {
-                _ = &mut interrupted => break,
+                () = &mut interrupted => break,
                 packet = socket.recv_matching(filter) => {
                     let (at, packet) = packet?;
                     let clock = Clock::new();
@@ -95,8 +96,8 @@ impl Sniff {
         recording: &mut Option<Recording>,
     ) -> Result<(), Failure> {
         if let Some(recording) = recording {
-            recording.packet(at, packet, None);
-            return Ok(());
+            let is_full = recording.packet(at, packet, None);
+            return if is_full { Err(Failure::Told) } else { Ok(()) };
         }
         let shown = Shown {
             at,

@@ -95,28 +95,29 @@ impl Traceroute {
             ))?;
         }
         let (sender, mut hops) = mpsc::unbounded_channel();
-        let options = self.options();
-        let tracing = trace(tunnel, address, options, |hop| {
-            // The receiver lives as long as the trace.
-            let _ = sender.send(hop.clone());
-        });
-        let mut tracing = std::pin::pin!(tracing);
-        let mut names = HashMap::new();
-        let (mut is_reached, mut is_over) = (false, false);
-        while !is_over || !hops.is_empty() {
-            tokio::select! {
-                ended = &mut tracing, if !is_over => {
-                    ended?;
-                    is_over = true;
-                }
-                Some(hop) = hops.recv() => {
-                    let mut replies = hop.replies.iter().flatten();
-                    is_reached |= replies.any(|reply| reply.kind == ReplyKind::Reached);
-                    self.look_up(tunnel, &hop, &mut names).await;
-                    self.tell(&hop, &names)?;
-                }
+        let tracing = async {
+            let options = self.options();
+            let traced = trace(tunnel, address, options, |hop| {
+                // The receiver lives as long as the trace.
+                let _ = sender.send(hop.clone());
+            });
+            traced.await?;
+            drop(sender);
+            Ok::<(), Failure>(())
+        };
+        // Names are looked up beside the trace: it goes on meanwhile.
+        let telling = async {
+            let mut names = HashMap::new();
+            let mut is_reached = false;
+            while let Some(hop) = hops.recv().await {
+                let mut replies = hop.replies.iter().flatten();
+                is_reached |= replies.any(|reply| reply.kind == ReplyKind::Reached);
+                self.look_up(tunnel, &hop, &mut names).await;
+                self.tell(&hop, &names)?;
             }
-        }
+            Ok(is_reached)
+        };
+        let ((), is_reached) = tokio::try_join!(tracing, telling)?;
         Ok(is_reached)
     }
 

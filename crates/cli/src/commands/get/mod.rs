@@ -21,6 +21,7 @@ use super::dns;
 use crate::arguments::{FormArgs, Verbosity, seconds};
 use crate::exits::ExitArgs;
 use crate::failure::Failure;
+use crate::interrupt::stop_wanted;
 use crate::output;
 use crate::recording;
 use download::Target;
@@ -109,7 +110,7 @@ impl Get {
         let fetched = tokio::select! {
             fetched = self.fetch(&client, request, &target, verbosity) => fetched,
             () = self.time_is_up() => Err(self.not_in_time()),
-            _ = tokio::signal::ctrl_c() => Err(self.interrupted()),
+            () = stop_wanted() => Err(self.interrupted()),
         };
         match pool {
             Some(pool) => pool.close().await,

@@ -14,7 +14,7 @@ use wirecraft::{EchoError, EchoReply, PingOptions, Pinger, SocketError, Tunnel};
 
 use crate::arguments::{FormArgs, HostArgs, TunnelArgs, Verbosity, seconds};
 use crate::failure::Failure;
-use crate::interrupt::unless_interrupted;
+use crate::interrupt::{stop_wanted, unless_interrupted};
 use crate::output;
 use text::Tally;
 
@@ -109,7 +109,7 @@ impl Ping {
         let mut under_way = JoinSet::new();
         let mut ticks = interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+        let mut interrupted = std::pin::pin!(stop_wanted());
         let started_at = Instant::now();
         loop {
             let is_sent = self.count.is_some_and(|count| tally.transmitted >= count);
@@ -117,8 +117,8 @@ impl Ping {
                 break;
             }
             tokio::select! {
-                _ = &mut interrupted => break,
-                _ = ticks.tick(), if !is_sent => {
+                () = &mut interrupted => break,
+                _ = ticks.tick(), if !is_sent && under_way.len() < UNDER_WAY_MAX => {
                     tally.transmitted += 1;
                     under_way.spawn(ping(pinger.clone(), self.options(tally.transmitted)));
                 }
@@ -205,6 +205,9 @@ async fn ping(pinger: Arc<Pinger>, options: PingOptions) -> Outcome {
         result: pinger.ping(options).await,
     }
 }
+
+/// Requests without an answer at one time: the network stack takes some more. To a host that is silent fewer leave.
+const UNDER_WAY_MAX: usize = 512;
 
 /// The least time between requests, as `ping` of iputils allows it to users: no flood by mistake.
 const INTERVAL_MIN: Duration = Duration::from_millis(2);

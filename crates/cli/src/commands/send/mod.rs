@@ -16,6 +16,7 @@ use wirecraft::{Filter, RawSocket, Tunnel, is_reply};
 use super::packet_line::Shown;
 use crate::arguments::{FormArgs, TunnelArgs, Verbosity};
 use crate::failure::Failure;
+use crate::interrupt::stop_wanted;
 use crate::output;
 use crate::recording::since_1970;
 
@@ -45,8 +46,8 @@ pub(crate) struct Send {
     #[arg(short = 'n', long, value_name = "N", default_value = "1")]
     count: NonZeroU32,
     /// Packets a second
-    #[arg(long, value_name = "PPS", default_value = "10")]
-    rate: NonZeroU32,
+    #[arg(long, value_name = "PPS", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=RATE_MAX))]
+    rate: u32,
     /// Seconds to wait for replies after the last packet
     #[arg(long, value_name = "S", default_value = "2", value_parser = wait)]
     wait: Duration,
@@ -62,6 +63,9 @@ pub(crate) struct Send {
     form: FormArgs,
 }
 
+/// Packets a second, at most: beyond, the time between two of them is no number of microseconds.
+const RATE_MAX: i64 = 1_000_000;
+
 /// Packets that replies are looked for; of more, the oldest are forgotten.
 const AWAITED_MAX: usize = 4096;
 
@@ -76,6 +80,7 @@ struct SummaryLine {
 struct Awaited {
     packet: Vec<u8>,
     at: Instant,
+    is_answered: bool,
 }
 
 /// What was sent and what came back.
@@ -84,6 +89,25 @@ struct Exchange {
     awaited: VecDeque<Awaited>,
     sent: u64,
     replies: u64,
+}
+
+impl Exchange {
+    /// The packet that a reply answers; one that was answered before counts if no other is left.
+    fn answered_by(&mut self, reply: &IpPacket<'_>) -> Option<&mut Awaited> {
+        let is_meant = |awaited: &Awaited| {
+            IpPacket::parse(&awaited.packet).is_ok_and(|sent| is_reply(&sent, reply))
+        };
+        let mut last = None;
+        for (at, awaited) in self.awaited.iter().enumerate() {
+            if is_meant(awaited) {
+                last = Some(at);
+                if !awaited.is_answered {
+                    break;
+                }
+            }
+        }
+        self.awaited.get_mut(last?)
+    }
 }
 
 impl Send {
@@ -119,14 +143,14 @@ impl Send {
         let mut left = (0..self.count.get())
             .flat_map(|_| packets.iter())
             .peekable();
-        let mut ticks = interval(Duration::from_secs(1) / self.rate.get());
+        let mut ticks = interval(Duration::from_secs(1) / self.rate);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+        let mut interrupted = std::pin::pin!(stop_wanted());
         let mut ends_at = Instant::now() + self.wait;
         loop {
             let has_more = left.peek().is_some();
             tokio::select! {
-                _ = &mut interrupted => return Ok(exchange),
+                () = &mut interrupted => return Ok(exchange),
                 _ = ticks.tick(), if has_more => {
                     if let Some(packet) = left.next() {
                         self.send(&socket, packet, &mut exchange).await?;
@@ -153,23 +177,23 @@ impl Send {
         exchange.awaited.push_back(Awaited {
             packet: packet.to_vec(),
             at: Instant::now(),
+            is_answered: false,
         });
         self.tell("sent", packet, None)
     }
 
-    /// Tells of a packet that answers one of those sent; the newest counts.
+    /// Tells of a packet that answers one of those sent: of equal ones the first that has no answer yet.
     fn take(&self, packet: &[u8], exchange: &mut Exchange) -> Result<(), Failure> {
         let Ok(reply) = IpPacket::parse(packet) else {
             return Ok(());
         };
-        let is_answered = |awaited: &&Awaited| {
-            IpPacket::parse(&awaited.packet).is_ok_and(|sent| is_reply(&sent, &reply))
-        };
-        let Some(awaited) = exchange.awaited.iter().rev().find(is_answered) else {
+        let Some(awaited) = exchange.answered_by(&reply) else {
             return Ok(());
         };
+        awaited.is_answered = true;
+        let round_trip = awaited.at.elapsed();
         exchange.replies += 1;
-        self.tell("reply", packet, Some(awaited.at.elapsed()))
+        self.tell("reply", packet, Some(round_trip))
     }
 
     fn tell(
@@ -197,4 +221,31 @@ fn wait(text: &str) -> Result<Duration, String> {
         .ok()
         .and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| "expected seconds, such as 2 or 0.5".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wirecraft::ip_packets::v4;
+
+    #[test]
+    fn of_equal_packets_the_first_without_an_answer_is_answered() {
+        let (us, them) = ([10, 0, 0, 2].into(), [10, 0, 0, 1].into());
+        let packet = v4(us, them).icmp_echo_request(1, 1).build();
+        let reply = v4(them, us).icmp_echo_reply(1, 1).build();
+        let reply = IpPacket::parse(&reply).unwrap();
+        let mut exchange = Exchange::default();
+        for _ in 0..2 {
+            exchange.awaited.push_back(Awaited {
+                packet: packet.clone(),
+                at: Instant::now(),
+                is_answered: false,
+            });
+        }
+        for expected in [[true, false], [true, true], [true, true]] {
+            exchange.answered_by(&reply).unwrap().is_answered = true;
+            let found: Vec<bool> = exchange.awaited.iter().map(|it| it.is_answered).collect();
+            assert_eq!(found, expected);
+        }
+    }
 }

@@ -16,6 +16,7 @@ use wirecraft::running::{Found, ReportError, TunnelReport};
 use super::block_on_one_thread;
 use crate::arguments::{FormArgs, Verbosity, seconds};
 use crate::failure::Failure;
+use crate::interrupt::stop_wanted;
 use crate::output;
 use rates::{Rates, Sample};
 use text::Page;
@@ -60,7 +61,7 @@ impl Show {
         block_on_one_thread(async {
             tokio::select! {
                 outcome = self.show_on(verbosity) => outcome,
-                _ = tokio::signal::ctrl_c() => Ok(()),
+                () = stop_wanted() => Ok(()),
             }
         })
     }
