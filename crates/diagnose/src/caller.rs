@@ -9,7 +9,7 @@ use tokio::net::UdpSocket;
 use tokio::time::timeout;
 use wirecraft::noise_handshake::{
     AwaitingResponse, Cookie, LocalStatic, LowOrderKey, Mac1, RemoteStatic, Tai64N, TransportKeys,
-    initiate,
+    initiate, initiate_with_low_order,
 };
 use wirecraft::wire_format::{
     Counter, DATA_HEADER_LEN, DataHeader, DataMut, Index, Initiation, Message, Response, TAG_LEN,
@@ -96,25 +96,21 @@ impl Caller {
         })
     }
 
-    /// Goes on from another UDP port.
-    ///
-    /// # Errors
-    /// [`CallerError::Socket`].
-    pub async fn move_to_new_port(&mut self) -> Result<(), CallerError> {
-        self.socket = connected(self.endpoint).await?;
-        Ok(())
-    }
-
     /// Makes an initiation with a timestamp greater than those before, sealed and with its macs.
     ///
     /// # Errors
     /// [`CallerError::Key`] never, for a key that was taken.
     pub fn initiation(&mut self) -> Result<(Initiation, AwaitingResponse, Mac1), CallerError> {
+        let timestamp = self.next_timestamp();
+        self.initiation_at(timestamp)
+    }
+
+    fn next_timestamp(&mut self) -> Tai64N {
         let now = Tai64N::from_unix(Clock::new().since_unix_epoch());
         let next = self.newest.map(Tai64N::next);
         let timestamp = next.map_or(now, |next| next.max(now));
         self.newest = Some(timestamp);
-        self.initiation_at(timestamp)
+        timestamp
     }
 
     /// As [`initiation`](Self::initiation), with a timestamp of the caller's choice.
@@ -133,6 +129,41 @@ impl Caller {
         Ok((message, awaiting, mac1))
     }
 
+    /// Makes an initiation whose ephemeral is of low order, stamped as a valid one is.
+    #[must_use]
+    pub fn initiation_with_low_order(&mut self) -> Initiation {
+        let timestamp = self.next_timestamp();
+        let index = Index::new(SystemEntropy::default().next_u32());
+        let mut message = initiate_with_low_order(&self.local, &self.remote, timestamp, index);
+        self.remote.stamp(&mut message, self.cookie.as_ref());
+        message
+    }
+
+    /// Writes mac1 of this peer into a handshake message, whatever else is wrong with it.
+    pub fn stamp_bytes(&self, message: &mut [u8]) {
+        self.remote.stamp_bytes(message);
+    }
+
+    /// Writes mac1 into a response that nobody asked for.
+    pub fn stamp(&self, response: &mut Response) {
+        self.remote.stamp(response, None);
+    }
+
+    /// Opens another port beside the one that is used.
+    ///
+    /// # Errors
+    /// [`CallerError::Socket`].
+    pub async fn another_port(&self) -> Result<Port, CallerError> {
+        let socket = connected(self.endpoint).await?;
+        let endpoint = self.endpoint;
+        Ok(Port { socket, endpoint })
+    }
+
+    /// Goes on from another port.
+    pub fn move_to(&mut self, port: Port) {
+        self.socket = port.socket;
+    }
+
     /// Sends a datagram as it is.
     ///
     /// # Errors
@@ -147,15 +178,8 @@ impl Caller {
     /// # Errors
     /// [`CallerError::Socket`].
     pub async fn receive(&self, wait: Duration) -> Result<Option<Vec<u8>>, CallerError> {
-        let mut datagram = vec![0; DATAGRAM_MAX_LEN];
-        match timeout(wait, self.socket.recv(&mut datagram)).await {
-            Ok(Ok(len)) => {
-                datagram.truncate(len);
-                Ok(Some(datagram))
-            }
-            Ok(Err(source)) => Err(self.error(source)),
-            Err(_) => Ok(None),
-        }
+        let received = receive(&self.socket, wait).await;
+        received.map_err(|source| self.error(source))
     }
 
     /// Waits for a response to `index`; other datagrams are passed over.
@@ -246,6 +270,47 @@ impl Caller {
     fn error(&self, source: io::Error) -> CallerError {
         let endpoint = self.endpoint;
         CallerError::Socket { endpoint, source }
+    }
+}
+
+/// A UDP port to the same endpoint.
+#[derive(Debug)]
+pub struct Port {
+    socket: UdpSocket,
+    endpoint: SocketAddr,
+}
+
+impl Port {
+    /// Sends a datagram as it is.
+    ///
+    /// # Errors
+    /// [`CallerError::Socket`].
+    pub async fn send(&self, datagram: &[u8]) -> Result<(), CallerError> {
+        let endpoint = self.endpoint;
+        let sent = self.socket.send(datagram).await;
+        let error = |source| CallerError::Socket { endpoint, source };
+        sent.map(drop).map_err(error)
+    }
+
+    /// Waits for a datagram; `None` if none comes in time.
+    ///
+    /// # Errors
+    /// [`CallerError::Socket`].
+    pub async fn receive(&self, wait: Duration) -> Result<Option<Vec<u8>>, CallerError> {
+        let endpoint = self.endpoint;
+        let error = |source| CallerError::Socket { endpoint, source };
+        receive(&self.socket, wait).await.map_err(error)
+    }
+}
+
+async fn receive(socket: &UdpSocket, wait: Duration) -> io::Result<Option<Vec<u8>>> {
+    let mut datagram = vec![0; DATAGRAM_MAX_LEN];
+    match timeout(wait, socket.recv(&mut datagram)).await {
+        Ok(received) => {
+            datagram.truncate(received?);
+            Ok(Some(datagram))
+        }
+        Err(_) => Ok(None),
     }
 }
 

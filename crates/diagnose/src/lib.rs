@@ -7,7 +7,7 @@ mod path_mtu;
 mod probe;
 mod trace;
 
-pub use caller::{Caller, CallerError, Reception, Session};
+pub use caller::{Caller, CallerError, Port, Reception, Session};
 pub use doctor::{Advice, ExamineOptions, Severity, check_config, examine};
 pub use path_mtu::{PathMtu, PathMtuError, path_mtu};
 pub use probe::{Check, ProbeOptions, Verdict, probe};

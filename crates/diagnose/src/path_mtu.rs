@@ -137,7 +137,7 @@ impl Prober {
             let sequence = u16::try_from(len)
                 .unwrap_or(u16::MAX)
                 .wrapping_mul(ATTEMPTS)
-                + attempt;
+                .wrapping_add(attempt);
             let packet = self.packet(sequence, len);
             self.socket.send(&packet).await?;
             let Ok(sent) = IpPacket::parse(&packet) else {

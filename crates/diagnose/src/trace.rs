@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use rand_core::Rng as _;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 use wirecraft::ip_packets::{
     Icmpv4Kind, Icmpv4Unreachable, Icmpv6Kind, Icmpv6Unreachable, IpPacket, Transport, ip,
 };
-use wirecraft::{Filter, RawSocket, SocketError, SystemEntropy, Tunnel, is_reply};
+use wirecraft::{Clock, Filter, Instant, RawSocket, SocketError, SystemEntropy, Tunnel, is_reply};
 
 /// What probes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,15 +115,19 @@ pub async fn trace(
     let source = tunnel.pinger(destination).await?.source();
     let socket = tunnel.raw(Filter::any()).await?;
     let mut trace = Trace::new(source, destination, options);
+    let clock = Clock::new();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while let Some(told) = trace.poll() {
+    while let Some(told) = trace.poll(clock.now()) {
         for hop in &told {
             tell(hop);
         }
         tokio::select! {
-            _ = ticks.tick() => trace.send(&socket).await?,
-            packet = socket.recv() => trace.receive(&packet?),
+            packet = socket.recv_stamped() => {
+                let (at, packet) = packet?;
+                trace.receive(at, &packet);
+            }
+            _ = ticks.tick() => trace.send(clock.now(), &socket).await?,
         }
     }
     Ok(())
@@ -167,12 +171,12 @@ impl Trace {
     }
 
     /// Returns the hops that are complete and were not told yet; `None` when all were.
-    fn poll(&mut self) -> Option<Vec<Hop>> {
+    fn poll(&mut self, now: Instant) -> Option<Vec<Hop>> {
         if self.is_over {
             return None;
         }
         let mut told = Vec::new();
-        while let Some(hop) = self.complete(self.next_hop) {
+        while let Some(hop) = self.complete(now, self.next_hop) {
             let is_last = hop.is_end() || self.next_hop >= self.end;
             told.push(hop);
             if is_last {
@@ -185,13 +189,13 @@ impl Trace {
     }
 
     /// Returns a hop if all of its probes were answered or waited for.
-    fn complete(&self, number: u8) -> Option<Hop> {
+    fn complete(&self, now: Instant, number: u8) -> Option<Hop> {
         let queries = u16::from(self.options.queries);
         let first = u16::from(number - self.options.first_hop.max(1)) * queries;
         let mut replies = Vec::new();
         for index in first..first + queries {
             let probe = self.probes.get(&index)?;
-            let is_late = probe.at.elapsed() >= self.options.timeout;
+            let is_late = now.since(probe.at) >= self.options.timeout;
             if probe.reply.is_none() && !is_late {
                 return None;
             }
@@ -201,11 +205,11 @@ impl Trace {
     }
 
     /// Sends the next probe, if not too many are under way.
-    async fn send(&mut self, socket: &RawSocket) -> Result<(), SocketError> {
+    async fn send(&mut self, now: Instant, socket: &RawSocket) -> Result<(), SocketError> {
         let waiting = self
             .probes
             .values()
-            .filter(|probe| probe.reply.is_none() && probe.at.elapsed() < self.options.timeout);
+            .filter(|probe| probe.reply.is_none() && now.since(probe.at) < self.options.timeout);
         let queries = u16::from(self.options.queries);
         let hop = u16::from(self.options.first_hop.max(1)) + self.next / queries.max(1);
         let Some(hop) = u8::try_from(hop).ok().filter(|hop| *hop <= self.end) else {
@@ -218,7 +222,7 @@ impl Trace {
         socket.send(&packet).await?;
         let probe = Probe {
             packet,
-            at: Instant::now(),
+            at: now,
             reply: None,
         };
         self.probes.insert(self.next, probe);
@@ -232,7 +236,7 @@ impl Trace {
             return Vec::new();
         };
         let base = base.hop_limit(hop);
-        // Ports of our own lie above those that connections of the tunnel use least.
+        // The ports of connections lie in the same range: an answer is told by what it quotes or acknowledges.
         let own_port = 0x8000 | self.mark;
         match self.options.method {
             TraceMethod::Udp => base
@@ -254,8 +258,8 @@ impl Trace {
         }
     }
 
-    /// Takes in a packet that may answer a probe.
-    fn receive(&mut self, packet: &[u8]) {
+    /// Takes in a packet that may answer a probe; `at` is when it came out of the tunnel.
+    fn receive(&mut self, at: Instant, packet: &[u8]) {
         let Ok(reply) = IpPacket::parse(packet) else {
             return;
         };
@@ -271,7 +275,7 @@ impl Trace {
         }
         probe.reply = Some(HopReply {
             from: reply.source(),
-            round_trip: probe.at.elapsed(),
+            round_trip: at.since(probe.at),
             kind,
         });
         if kind != ReplyKind::TimeExceeded {
@@ -315,6 +319,8 @@ fn kind_of(reply: &IpPacket<'_>, destination: IpAddr) -> Option<ReplyKind> {
 mod tests {
     use super::*;
 
+    const START: Instant = Instant::ORIGIN;
+
     fn trace(method: TraceMethod) -> Trace {
         let options = TraceOptions {
             method,
@@ -324,7 +330,7 @@ mod tests {
         let mut trace = Trace::new([10, 0, 0, 1].into(), [10, 9, 9, 9].into(), options);
         for number in 0..4 {
             let packet = trace.packet(u8::try_from(number).unwrap() + 1, number);
-            let at = Instant::now();
+            let at = START;
             let reply = None;
             trace.probes.insert(number, Probe { packet, at, reply });
         }
@@ -337,16 +343,16 @@ mod tests {
             .build()
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn hops_are_told_in_order_up_to_the_host() {
+    #[test]
+    fn hops_are_told_in_order_up_to_the_host() {
         for method in [TraceMethod::Udp, TraceMethod::Tcp(80), TraceMethod::Icmp] {
             let mut trace = trace(method);
             let second = router(&trace, 1, [10, 0, 2, 1]);
-            trace.receive(&second);
-            assert_eq!(trace.poll().unwrap(), []);
+            trace.receive(START, &second);
+            assert_eq!(trace.poll(START).unwrap(), []);
             let first = router(&trace, 0, [10, 0, 1, 1]);
-            trace.receive(&first);
-            let told = trace.poll().unwrap();
+            trace.receive(START, &first);
+            let told = trace.poll(START).unwrap();
             let from: Vec<IpAddr> = told
                 .iter()
                 .map(|hop| hop.replies[0].unwrap().from)
@@ -366,21 +372,31 @@ mod tests {
                 }
                 TraceMethod::Icmp => there.icmp_echo_reply(trace.mark, 2).build(),
             };
-            trace.receive(&last);
-            let told = trace.poll().unwrap();
+            trace.receive(START, &last);
+            let told = trace.poll(START).unwrap();
             assert_eq!((told.len(), told[0].number), (1, 3));
             assert_eq!(told[0].replies[0].unwrap().kind, ReplyKind::Reached);
-            assert_eq!(trace.poll(), None);
+            assert_eq!(trace.poll(START), None);
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_silent_hop_is_told_after_its_time() {
+    #[test]
+    fn a_silent_hop_is_told_after_its_time() {
         let mut trace = trace(TraceMethod::Icmp);
-        tokio::time::advance(Duration::from_millis(2999)).await;
-        assert_eq!(trace.poll().unwrap(), []);
-        tokio::time::advance(Duration::from_millis(1)).await;
-        let told = trace.poll().unwrap();
+        let at = |millis| START + Duration::from_millis(millis);
+        assert_eq!(trace.poll(at(2999)).unwrap(), []);
+        let told = trace.poll(at(3000)).unwrap();
         assert_eq!((told.len(), &told[0].replies), (4, &vec![None]));
+    }
+
+    #[test]
+    fn a_round_trip_ends_when_the_answer_comes_out_of_the_tunnel() {
+        let mut trace = trace(TraceMethod::Icmp);
+        let first = router(&trace, 0, [10, 0, 1, 1]);
+        trace.receive(START + Duration::from_millis(7), &first);
+        // However late it is looked at.
+        let told = trace.poll(START + Duration::from_secs(60)).unwrap();
+        let reply = told[0].replies[0].unwrap();
+        assert_eq!(reply.round_trip, Duration::from_millis(7));
     }
 }

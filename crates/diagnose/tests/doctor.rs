@@ -128,7 +128,7 @@ fn an_interface_without_an_address_is_told() {
 
 #[test]
 fn the_address_of_a_network_is_no_address_of_a_host() {
-    expect_wrong(
+    expect_warning(
         |config| config.interface.addresses[0] = "10.66.0.0/24".parse().unwrap(),
         "is the address of a network",
     );
@@ -177,7 +177,7 @@ fn an_address_of_a_family_without_allowed_ips_is_told() {
 
 #[test]
 fn a_name_server_outside_of_allowed_ips_is_told() {
-    expect_wrong(
+    expect_warning(
         |config| config.interface.dns.servers = vec!["1.1.1.1".parse().unwrap()],
         "DNS = 1.1.1.1 is outside of all AllowedIPs",
     );
@@ -185,7 +185,7 @@ fn a_name_server_outside_of_allowed_ips_is_told() {
 
 #[test]
 fn peers_without_an_endpoint_can_only_be_waited_for() {
-    expect_wrong(
+    expect_warning(
         |config| config.peers[0].endpoint = None,
         "no peer has an Endpoint",
     );
@@ -320,7 +320,7 @@ async fn a_port_that_nobody_listens_on_is_told() {
     let mut options = quickly();
     options.attempts = 2;
     let found = examined(&config, &options).await;
-    expect(&found, Severity::Wrong, "nothing listens on that UDP port");
+    expect(&found, Severity::Wrong, "nothing listens on that port");
 }
 
 #[tokio::test]
@@ -391,6 +391,42 @@ async fn a_handshake_without_data_is_told() {
         Severity::Warning,
         "AllowedIPs for this end may lack 10.66.0.3",
     );
+}
+
+#[tokio::test]
+async fn that_nobody_is_known_who_could_be_asked_is_no_silence() {
+    let (_there, mut config) = pair(None, None).await;
+    // As configurations of providers are: one address, and everything behind the tunnel.
+    config.interface.addresses = vec!["10.66.0.2/32".parse().unwrap()];
+    config.peers[0].allowed_ips = vec!["0.0.0.0/0".parse().unwrap()];
+    let found = examined(&config, &quickly()).await;
+    expect(
+        &found,
+        Severity::Warning,
+        "no host behind the tunnel is known",
+    );
+}
+
+#[tokio::test]
+async fn a_named_host_that_was_not_asked_is_told_as_such() {
+    let (_there, config) = pair(None, None).await;
+    let mut options = quickly();
+    options.host = Some([192, 0, 2, 1].into());
+    let found = examined(&config, &options).await;
+    expect(
+        &found,
+        Severity::Warning,
+        "192.0.2.1 was not asked: no AllowedIPs have it",
+    );
+}
+
+#[tokio::test]
+async fn a_named_host_that_is_silent_is_told_though_another_answers() {
+    let (_there, config) = pair(None, None).await;
+    let mut options = quickly();
+    options.host = Some([10, 66, 0, 9].into());
+    let found = examined(&config, &options).await;
+    expect(&found, Severity::Warning, "10.66.0.9 does not answer pings");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ mod wycheproof_vectors;
 
 pub use handshake::{
     AwaitingResponse, CONSTRUCTION, FreshInitiation, HandshakeError, IDENTIFIER,
-    ReceivedInitiation, initiate,
+    ReceivedInitiation, initiate, initiate_with_low_order,
 };
 pub use keys::{KEY_LEN, KeyError, KeyText, PresharedKey, PrivateKey, PublicKey};
 pub use macs::{Cookie, CookieSecret, LABEL_COOKIE, LABEL_MAC1, Mac1, MacError};

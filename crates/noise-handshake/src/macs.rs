@@ -98,6 +98,18 @@ impl RemoteStatic {
         Mac1(mac1)
     }
 
+    /// As [`stamp`](Self::stamp), over bytes that need not be a message: for tests of how a peer takes such.
+    ///
+    /// The last 32 bytes become mac1 and a mac2 of zeros. Returns nothing of fewer bytes than that.
+    pub fn stamp_bytes(&self, message: &mut [u8]) -> Option<Mac1> {
+        let (input, _) = message.split_at_checked(message.len().checked_sub(2 * MAC_LEN)?)?;
+        let mac1 = mac(&self.derived().mac1_key, &[input]);
+        let at = input.len();
+        message.get_mut(at..at + MAC_LEN)?.copy_from_slice(&mac1);
+        message.get_mut(at + MAC_LEN..)?.fill(0);
+        Some(Mac1(mac1))
+    }
+
     /// Opens this peer's answer to the message that was last stamped with `last_mac1`.
     ///
     /// # Errors

@@ -95,7 +95,9 @@ const EARLIEST_NOW: Duration = Duration::from_secs(1_735_689_600);
 
 /// Looks at a configuration, speaks to its peers, brings the tunnel up and sends data through it.
 ///
-/// `tell` gets what is found, as it is found. Peers are sent a few valid initiations; nothing is changed.
+/// `tell` gets what is found, as it is found. Nothing changes on this machine, but peers are sent valid
+/// initiations and take this end to be where they come from: another tunnel that runs with the same keys is
+/// cut off until its next handshake.
 pub async fn examine(config: &Config, options: &ExamineOptions, mut tell: impl FnMut(Advice)) {
     check_config(config).into_iter().for_each(&mut tell);
     if options.now < EARLIEST_NOW {

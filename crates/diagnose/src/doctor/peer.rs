@@ -96,7 +96,7 @@ async fn call(
     }
     if refusals > 0 {
         advice.push(Advice::wrong(format!(
-            "{endpoint} is there, but nothing listens on that UDP port: \
+            "UDP to {endpoint} is refused: nothing listens on that port, or a firewall on the way says so; \
              is the port right, and does the other end run?"
         )));
     } else if cookies > 0 {

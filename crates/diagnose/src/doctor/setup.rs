@@ -30,9 +30,9 @@ pub fn check_config(config: &Config) -> Vec<Advice> {
         check_allowed_ips(config, peer, &mut advice);
     }
     if !config.peers.is_empty() && config.peers.iter().all(|peer| peer.endpoint.is_none()) {
-        advice.push(Advice::wrong(
-            "no peer has an Endpoint: this end can only wait to be called; \
-             add Endpoint = HOST:PORT to a [Peer]",
+        advice.push(Advice::warning(
+            "no peer has an Endpoint: this end can only wait to be called, as a server does; \
+             to call, add Endpoint = HOST:PORT to a [Peer]",
         ));
     }
     check_dns(config, &mut advice);
@@ -63,9 +63,9 @@ fn check_addresses(config: &Config, advice: &mut Vec<Advice>) {
             && address.addr().is_ipv4()
             && address.addr() == address.network();
         if is_v4_network {
-            advice.push(Advice::wrong(format!(
-                "Address = {address} is the address of a network, not of a host in it: \
-                 peers will not send to it"
+            advice.push(Advice::warning(format!(
+                "Address = {address} is the address of a network, not of a host in it: it works, but is \
+                 seldom meant"
             )));
         }
     }
@@ -148,9 +148,9 @@ fn check_allowed_ips(config: &Config, peer: &PeerConfig, advice: &mut Vec<Advice
 fn check_dns(config: &Config, advice: &mut Vec<Advice>) {
     for server in &config.interface.dns.servers {
         if !is_carried(config, *server) {
-            advice.push(Advice::wrong(format!(
-                "DNS = {server} is outside of all AllowedIPs: the server cannot be asked \
-                 through the tunnel"
+            advice.push(Advice::warning(format!(
+                "DNS = {server} is outside of all AllowedIPs: it is not asked through the tunnel, and whoever \
+                 carries the questions sees them"
             )));
         }
     }
@@ -180,7 +180,7 @@ fn check_mtu(config: &Config, advice: &mut Vec<Advice>) {
     } else if mtu > MTU_MAX_OF_ETHERNET {
         advice.push(Advice::warning(format!(
             "MTU = {mtu} does not fit into links of 1500 bytes: long packets are fragmented or lost; \
-             {DEFAULT_MTU} fits everywhere"
+             {DEFAULT_MTU} fits such links, and less is needed where they are narrower (PPPoE: 1412)"
         )));
     }
 }

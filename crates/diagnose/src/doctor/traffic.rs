@@ -21,27 +21,41 @@ pub(super) async fn examine(
     options: &ExamineOptions,
 ) -> Vec<Advice> {
     let mut advice = Vec::new();
-    let answered = ping(tunnel, config, options).await;
+    let (asked, answered) = ping(tunnel, config, options).await;
     let mut has_data = answered.is_some();
     for server in &config.interface.dns.servers {
         if !is_carried(config, *server) {
             continue;
         }
-        let found = ask(tunnel, *server, options).await;
-        has_data |= found.severity == super::Severity::Fine;
+        let (found, is_answer) = ask(tunnel, *server, options).await;
+        has_data |= is_answer;
         advice.push(found);
     }
     match answered {
         Some(host) => {
-            advice.insert(
-                0,
-                Advice::fine(format!("data comes through: {host} answers pings")),
-            );
+            let sentence = format!("data comes through: {host} answers pings");
+            advice.insert(0, Advice::fine(sentence));
             advice.extend(path(tunnel, host).await);
         }
         None if has_data => {}
-        None => advice.insert(0, without_data(tunnel, options)),
+        None if asked.is_empty() => advice.insert(
+            0,
+            Advice::warning(
+                "the handshake is fine; whether data comes through is not known, as no host behind the \
+                 tunnel is known that could be asked: name one that answers pings (--host)",
+            ),
+        ),
+        None => advice.insert(0, without_data(tunnel, &asked)),
     }
+    advice.extend(options.host.and_then(|host| {
+        Some(Advice::warning(match asked.contains(&host) {
+            _ if answered == Some(host) => return None,
+            // Told of already, with all others.
+            true if !has_data => return None,
+            true => format!("{host} does not answer pings"),
+            false => format!("{host} was not asked: no AllowedIPs have it, or it is this end"),
+        }))
+    }));
     advice
 }
 
@@ -68,10 +82,17 @@ fn candidates(config: &Config, options: &ExamineOptions) -> Vec<IpAddr> {
     hosts
 }
 
-/// Pings hosts that are likely to be there; returns the first that answers.
-async fn ping(tunnel: &Tunnel, config: &Config, options: &ExamineOptions) -> Option<IpAddr> {
+/// Pings hosts that are likely to be there; returns them, and the one that answers first, or the one that was
+/// named if it does.
+async fn ping(
+    tunnel: &Tunnel,
+    config: &Config,
+    options: &ExamineOptions,
+) -> (Vec<IpAddr>, Option<IpAddr>) {
+    let hosts = candidates(config, options);
+    let named = options.host.filter(|host| hosts.contains(host));
     let mut pings = JoinSet::new();
-    for host in candidates(config, options) {
+    for host in hosts.clone() {
         let tunnel = tunnel.clone();
         let wait = PingOptions {
             timeout: options.wait,
@@ -82,15 +103,19 @@ async fn ping(tunnel: &Tunnel, config: &Config, options: &ExamineOptions) -> Opt
             pinger.ping(wait).await.ok().map(|_| host)
         });
     }
+    let mut first = None;
     while let Some(ended) = pings.join_next().await {
-        if let Ok(Some(host)) = ended {
-            return Some(host);
+        let Ok(Some(host)) = ended else { continue };
+        first = first.or(Some(host));
+        if named.is_none_or(|named| named == host) {
+            return (hosts, Some(host));
         }
     }
-    None
+    (hosts, first)
 }
 
-async fn ask(tunnel: &Tunnel, server: IpAddr, options: &ExamineOptions) -> Advice {
+/// Asks a name server; says too whether anything came back.
+async fn ask(tunnel: &Tunnel, server: IpAddr, options: &ExamineOptions) -> (Advice, bool) {
     let resolver = Resolver::new(
         tunnel.network(),
         &ResolverOptions {
@@ -99,25 +124,26 @@ async fn ask(tunnel: &Tunnel, server: IpAddr, options: &ExamineOptions) -> Advic
             families: Families::V4,
         },
     );
+    let silent = |why: &str| {
+        Advice::wrong(format!(
+            "the name server {server} does not answer through the tunnel{why}: is DNS = {server} right?"
+        ))
+    };
     match timeout(options.wait * 2, resolver.addresses(ASKED_NAME)).await {
         // That a name is not there is an answer too.
-        Ok(
-            Ok(_)
-            | Err(
-                ResolveError::NoSuchName { .. }
-                | ResolveError::NoRecords { .. }
-                | ResolveError::Refused { .. },
-            ),
-        ) => Advice::fine(format!(
-            "the name server {server} answers through the tunnel"
-        )),
-        Ok(Err(error)) => Advice::wrong(format!(
-            "the name server {server} does not answer through the tunnel ({error}): \
-             is DNS = {server} right?"
-        )),
-        Err(_) => Advice::wrong(format!(
-            "the name server {server} does not answer through the tunnel: is DNS = {server} right?"
-        )),
+        Ok(Ok(_) | Err(ResolveError::NoSuchName { .. } | ResolveError::NoRecords { .. })) => {
+            let sentence = format!("the name server {server} answers through the tunnel");
+            (Advice::fine(sentence), true)
+        }
+        Ok(Err(error @ ResolveError::Refused { .. })) => {
+            let sentence = format!(
+                "the name server {server} is there, but looks nothing up for this end ({error}): names \
+                 will not be found through it"
+            );
+            (Advice::wrong(sentence), true)
+        }
+        Ok(Err(error)) => (silent(&format!(" ({error})")), false),
+        Err(_) => (silent(""), false),
     }
 }
 
@@ -129,6 +155,13 @@ async fn path(tunnel: &Tunnel, host: IpAddr) -> Option<Advice> {
             found.tunnel_mtu
         )));
     }
+    if let Some(router) = found.limited_by {
+        // Hosts are told as well, and send shorter ones.
+        return Some(Advice::fine(format!(
+            "packets of more than {} bytes do not fit on the way to {host}, and {router} says so: hosts adapt",
+            found.mtu
+        )));
+    }
     Some(Advice::wrong(format!(
         "packets of more than {} bytes are lost on the way, the tunnel's MTU is {}: \
          set MTU = {} in [Interface]",
@@ -136,19 +169,17 @@ async fn path(tunnel: &Tunnel, host: IpAddr) -> Option<Advice> {
     )))
 }
 
-fn without_data(tunnel: &Tunnel, options: &ExamineOptions) -> Advice {
+fn without_data(tunnel: &Tunnel, asked: &[IpAddr]) -> Advice {
     let own: Vec<String> = tunnel
         .addresses()
         .iter()
         .map(|address| address.addr().to_string())
         .collect();
-    let hint = match options.host {
-        Some(host) => format!("{host} does not answer pings"),
-        None => "nobody there answers pings (name a host that does, if there is one)".to_owned(),
-    };
+    let asked: Vec<String> = asked.iter().map(ToString::to_string).collect();
     Advice::warning(format!(
         "the handshake is fine, but no data comes back: the other end's AllowedIPs for this end may \
-         lack {}, it may not forward packets, or {hint}",
-        own.join(" and ")
+         lack {}, it may not forward packets, or nobody answers pings at {}",
+        own.join(" and "),
+        asked.join(", ")
     ))
 }

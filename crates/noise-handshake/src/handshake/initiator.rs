@@ -8,6 +8,7 @@ use super::HandshakeError;
 use super::symmetric::SymmetricState;
 use crate::curve25519::Scalar;
 use crate::keys::{PresharedKey, PublicKey};
+use crate::secret::Secret;
 use crate::statics::{LocalStatic, RemoteStatic};
 use crate::timestamp::Tai64N;
 use crate::transport::TransportKeys;
@@ -47,6 +48,31 @@ pub fn initiate(
             sender_index,
         },
     ))
+}
+
+/// Makes an initiation that no peer may answer: its ephemeral is of low order, so that the Diffie-Hellman
+/// results that use it are zero. For tests of peers; its macs are still zero.
+///
+/// Whoever sees it and knows the peer's public key can read our public key in it.
+///
+/// Source: RFC 7748 §6.1; Linux `drivers/net/wireguard/noise.c:mix_dh`.
+#[must_use]
+pub fn initiate_with_low_order(
+    local: &LocalStatic,
+    remote: &RemoteStatic,
+    timestamp: Tai64N,
+    sender_index: Index,
+) -> Initiation {
+    let mut message = Initiation::new(sender_index);
+    let mut state = SymmetricState::new(&remote.derived().initial_hash);
+
+    message.ephemeral = [0; 32];
+    state.mix_ephemeral(&message.ephemeral);
+    let key = state.mix_shared_into_key(&Secret::empty());
+    message.encrypted_static = state.seal(&key, local.public_key().as_bytes());
+    let key = state.mix_shared_into_key(remote.static_static());
+    message.encrypted_timestamp = state.seal(&key, timestamp.as_bytes());
+    message
 }
 
 /// An initiation that was made and has no answer yet. Wiped when dropped.
