@@ -14,6 +14,7 @@ mod node;
 mod operator;
 mod options;
 mod packets;
+mod probe;
 mod process;
 mod report;
 pub(crate) mod sandbox;

@@ -8,9 +8,10 @@ use super::node::{Implementation, Programs};
 use super::operator::Habit;
 use super::options::Options;
 use super::report::CaseResult;
+use super::scan::Scanned;
 use super::scenario::{Role, Traffic, compare_keys};
 use super::traffic::Check;
-use super::{packets, scan, uapi};
+use super::{packets, probe, uapi};
 use crate::stopwatch::Stopwatch;
 use std::fmt;
 use std::thread;
@@ -26,7 +27,9 @@ pub(super) enum Case {
     /// What an operator does with our interface.
     Operator(Habit),
     /// Our scanner beside `nmap`.
-    Scan,
+    Scan(Scanned),
+    /// Our probe of another endpoint.
+    Probe(Implementation),
     /// Packets of our making, as the far end sees them.
     Packets,
     Traffic(Traffic),
@@ -39,7 +42,8 @@ impl fmt::Display for Case {
             Self::Uapi => f.write_str("uapi"),
             Self::Interface(interface) => interface.fmt(f),
             Self::Operator(habit) => habit.fmt(f),
-            Self::Scan => f.write_str("scan"),
+            Self::Scan(scanned) => scanned.fmt(f),
+            Self::Probe(theirs) => write!(f, "probe of {theirs}"),
             Self::Packets => f.write_str("packets"),
             Self::Traffic(traffic) => traffic.fmt(f),
         }
@@ -52,9 +56,11 @@ impl Case {
         let everyone = match self {
             Self::Keys | Self::Uapi | Self::Operator(_) => vec![Implementation::Wirecraft],
             Self::Interface(interface) => vec![interface.ours, interface.theirs],
-            Self::Scan | Self::Packets => {
+            Self::Scan(Scanned::Served) => vec![Implementation::Wirecraft],
+            Self::Scan(_) | Self::Packets => {
                 vec![Implementation::Wirecraft, Implementation::WireguardGo]
             }
+            Self::Probe(theirs) => vec![Implementation::Wirecraft, *theirs],
             Self::Traffic(traffic) => {
                 let mut everyone = traffic.theirs.clone();
                 everyone.push(traffic.ours);
@@ -73,7 +79,9 @@ impl Case {
 pub(super) fn chosen(options: &Options) -> Vec<Case> {
     let mut cases = Vec::new();
     if options.ours == Implementation::Wirecraft {
-        cases.extend([Case::Keys, Case::Uapi, Case::Scan, Case::Packets]);
+        cases.extend([Case::Keys, Case::Uapi, Case::Packets]);
+        cases.extend(Scanned::ALL.map(Case::Scan));
+        cases.extend(rivals(options).iter().copied().map(Case::Probe));
         cases.extend(Habit::ALL.map(Case::Operator));
         cases.extend(interfaces(options).into_iter().map(Case::Traffic));
     }
@@ -241,7 +249,8 @@ fn run_one(case: &Case, number: usize, programs: &Programs) -> CaseResult {
         Case::Uapi => uapi::run(number, programs, &journal),
         Case::Interface(interface) => interface.run(number, programs, &journal),
         Case::Operator(habit) => habit.run(number, programs, &journal),
-        Case::Scan => scan::run(number, programs, &journal),
+        Case::Scan(scanned) => scanned.run(number, programs, &journal),
+        Case::Probe(theirs) => probe::run(*theirs, number, programs, &journal),
         Case::Packets => packets::run(number, programs, &journal),
         Case::Traffic(traffic) => traffic.run(number, programs, &journal),
     };

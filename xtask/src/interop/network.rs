@@ -64,6 +64,17 @@ impl Host {
         command
     }
 
+    /// Has this host lose two of a hundred UDP datagrams that come to it.
+    ///
+    /// # Errors
+    /// When `nft` refuses.
+    pub(super) fn lose_datagrams(&self) -> Result<()> {
+        const RULES: &str = "add table inet lossy; \
+             add chain inet lossy in { type filter hook input priority 0; }; \
+             add rule inet lossy in meta l4proto udp numgen random mod 100 < 2 drop";
+        output_of(self.command("nft").arg(RULES)).map(drop)
+    }
+
     /// Runs `ip` with these words on this host.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! `send` and `sniff` beside `tcpdump` at the far end: the same packets, byte for byte.
 
 use super::journal::Journal;
-use super::node::{Node, Programs};
+use super::node::{Implementation, Node, Programs};
 use super::process::Process;
 use super::scan::lay_out;
 use super::traffic::Check;
@@ -29,7 +29,7 @@ const SENT: &[&str] = &[
 /// # Errors
 /// When an end does not come up; what fails later is in the checks.
 pub(super) fn run(number: usize, programs: &Programs, journal: &Journal) -> Result<Vec<Check>> {
-    let (ours, theirs) = lay_out(number)?;
+    let (ours, theirs) = lay_out(Implementation::WireguardGo, number)?;
     let ours = Node::start(ours, programs, journal)?;
     let mut theirs = Node::start(theirs, programs, journal)?;
     let mut checks = vec![
