@@ -227,11 +227,6 @@ impl TunnelArgs {
         self.recorded(tunnel.map_err(failure)?).await
     }
 
-    /// Whether packets are to be recorded.
-    pub(crate) const fn records(&self) -> bool {
-        self.pcap.is_some()
-    }
-
     /// How long silence at the beginning is nothing to tell.
     pub(crate) fn patience(&self) -> Duration {
         self.timeout

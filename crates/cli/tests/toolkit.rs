@@ -269,14 +269,14 @@ fn a_file_of_findings_stays_when_the_peer_does_not_answer() {
 #[test]
 fn what_a_command_does_not_do_is_refused() {
     let gateway = Gateway::start("refused");
-    for command in [&["doctor"][..], &["probe"], &["exec"]] {
+    for (command, words) in [
+        (&["doctor"][..], "unexpected argument '--pcap'"),
+        (&["probe"], "unexpected argument '--pcap'"),
+        (&["exec"], "exec cannot record packets"),
+    ] {
         let run = gateway.run(&[command, &["--pcap", "x"], &["--", "true"]].concat());
         assert_eq!(run.status, Some(2), "{run:?}");
-        assert!(
-            run.stderr.contains("unexpected argument '--pcap'"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains(words), "{}", run.stderr);
     }
     let config = gateway.config.to_str().unwrap();
     for more in [&["-c", config][..], &["--rotate", "5"]] {

@@ -46,6 +46,9 @@ pub(crate) struct Exec {
     /// Seconds of silence after which it is told that the peer does not answer
     #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
     timeout: Duration,
+    /// Refused: there is no place where the packets could be seen
+    #[arg(long, hide = true)]
+    pcap: Option<OsString>,
     /// Move packets to and from the program one at a time
     #[arg(long)]
     no_offload: bool,
@@ -64,7 +67,7 @@ pub(crate) struct ExecStage {
 
 impl Exec {
     pub(crate) async fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
-        if self.tunnel.records() {
+        if self.pcap.is_some() {
             let message =
                 "exec cannot record packets: run tcpdump -i wg0 as its program, or beside it";
             return Err(Failure::call(anyhow!(message)));
