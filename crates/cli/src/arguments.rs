@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::{ArgAction, Args, Parser};
+#[cfg(target_os = "linux")]
+use clap::{CommandFactory as _, FromArgMatches as _, builder::Resettable};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use wirecraft::{Config, ConnectError, Tunnel};
 
 use crate::aead::connect_options;
+#[cfg(target_os = "linux")]
+use crate::commands::tun::Tun;
 use crate::commands::{Command, dns};
 use crate::failure::Failure;
 use crate::interrupt::unless_interrupted;
@@ -33,6 +37,26 @@ pub(crate) struct Cli {
     pub(crate) verbosity: Verbosity,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// WireGuard in user space: a network interface whose packets go through the tunnel.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Parser)]
+#[command(name = "wirecraft-tun", version, max_term_width = 100)]
+pub(crate) struct TunCli {
+    #[command(flatten)]
+    pub(crate) verbosity: Verbosity,
+    #[command(flatten)]
+    pub(crate) tun: Tun,
+}
+
+#[cfg(target_os = "linux")]
+impl TunCli {
+    /// Reads the arguments. Who calls by this name configures by `wg`: the environment names no file.
+    pub(crate) fn read() -> Self {
+        let command = Self::command().mut_arg("config", |it| it.env(Resettable::Reset));
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
 }
 
 /// How much is said on standard error.

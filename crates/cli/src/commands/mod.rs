@@ -25,7 +25,7 @@ mod show;
 mod sniff;
 mod traceroute;
 #[cfg(target_os = "linux")]
-mod tun;
+pub(crate) mod tun;
 
 use clap::Subcommand;
 use tokio::runtime::Builder;
