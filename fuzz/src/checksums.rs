@@ -66,12 +66,13 @@ fn first_fragment<'a>(packet: &IpPacket<'_>, bytes: &'a [u8]) -> Option<Covered<
         Protocol::TCP => (20, true),
         Protocol::UDP | Protocol::UDP_LITE => (8, bytes.get(6..8)? != [0, 0]),
         Protocol::ICMPV6 => (4, true),
+        Protocol::ICMPV4 => (8, true),
         _ => return None,
     };
     let is_there = is_first && has_checksum && bytes.len() >= header_len;
     is_there.then_some(Covered {
         bytes,
-        len: Some(bytes.len()),
+        len: (packet.protocol() != Protocol::ICMPV4).then_some(bytes.len()),
     })
 }
 

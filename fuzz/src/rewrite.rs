@@ -56,11 +56,16 @@ enum Change {
     TcpFlags(TcpFlags),
     TcpWindow(u16),
     FlowLabel(u32),
+    DontFragment(bool),
+    UrgentPointer(u16),
+    ClampMss(u16),
+    IcmpIdentifier(u16),
+    IcmpSequence(u16),
 }
 
 impl Change {
     fn read(input: &mut Input<'_>) -> Self {
-        match input.choice(15) {
+        match input.choice(20) {
             0 => Self::Dscp(Dscp::new(input.byte() & 0x3f)),
             1 => Self::Ecn(Ecn::from_traffic_class(input.byte())),
             2 => Self::HopLimit(input.byte()),
@@ -75,7 +80,12 @@ impl Change {
             11 => Self::TcpAck(input.long()),
             12 => Self::TcpFlags(TcpFlags::from_bits(input.word() & 0x1ff)),
             13 => Self::TcpWindow(input.word()),
-            _ => Self::FlowLabel(input.long() & 0xf_ffff),
+            14 => Self::FlowLabel(input.long() & 0xf_ffff),
+            15 => Self::DontFragment(input.byte() & 1 == 1),
+            16 => Self::UrgentPointer(input.word()),
+            17 => Self::ClampMss(input.word()),
+            18 => Self::IcmpIdentifier(input.word()),
+            _ => Self::IcmpSequence(input.word()),
         }
     }
 
@@ -96,6 +106,13 @@ impl Change {
             Self::TcpFlags(flags) => return packet.set_tcp_flags(flags),
             Self::TcpWindow(window) => return packet.set_tcp_window(window),
             Self::FlowLabel(label) => return packet.set_flow_label(label),
+            Self::DontFragment(set) => return packet.set_dont_fragment(set),
+            Self::UrgentPointer(pointer) => return packet.set_tcp_urgent_pointer(pointer),
+            Self::ClampMss(most) => {
+                packet.clamp_tcp_mss(most);
+            }
+            Self::IcmpIdentifier(identifier) => return packet.set_icmp_identifier(identifier),
+            Self::IcmpSequence(sequence) => return packet.set_icmp_sequence(sequence),
         }
         Ok(())
     }
@@ -130,14 +147,18 @@ impl Change {
         let is_lite = matches!(packet.transport(), Ok(Transport::UdpLite(_)));
         let has_no_ports = packet.tcp().is_err() && packet.udp().is_err() && !is_lite;
         match self {
-            Self::Dscp(_) | Self::Ecn(_) | Self::HopLimit(_) => false,
-            Self::Identification(_) => packet.version() == IpVersion::V6,
+            Self::Dscp(_) | Self::Ecn(_) | Self::HopLimit(_) | Self::ClampMss(_) => false,
+            Self::Identification(_) | Self::DontFragment(_) => packet.version() == IpVersion::V6,
             Self::SourceAddress(address) | Self::DestinationAddress(address) => is_other(address),
             Self::SourcePort(_) | Self::DestinationPort(_) => has_no_ports,
             Self::Source(to) | Self::Destination(to) => has_no_ports || is_other(to.ip()),
-            Self::TcpSeq(_) | Self::TcpAck(_) | Self::TcpFlags(_) | Self::TcpWindow(_) => {
-                packet.tcp().is_err()
-            }
+            Self::TcpSeq(_)
+            | Self::TcpAck(_)
+            | Self::TcpFlags(_)
+            | Self::TcpWindow(_)
+            | Self::UrgentPointer(_) => packet.tcp().is_err(),
+            // Few messages have them.
+            Self::IcmpIdentifier(_) | Self::IcmpSequence(_) => true,
             Self::FlowLabel(_) => packet.version() == IpVersion::V4,
         }
     }

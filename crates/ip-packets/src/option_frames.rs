@@ -36,6 +36,11 @@ impl<'a> Frames<'a> {
         self.bytes
     }
 
+    /// Returns where the next option stands.
+    pub(crate) const fn offset(&self) -> usize {
+        self.at
+    }
+
     /// Returns what the end mark and the bytes behind it are, if the end was reached.
     pub(crate) fn padding(mut self, layer: Layer) -> &'a [u8] {
         let mut end = self.at;

@@ -1,5 +1,7 @@
 //! Changes to a packet in place, every checksum kept right by its difference.
 
+mod upper;
+
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::checksum::Sum;
@@ -49,6 +51,8 @@ enum UpperKind {
     Tcp,
     Udp,
     UdpLite,
+    /// Its checksum covers no address.
+    Icmpv4,
     Icmpv6,
     Opaque,
 }
@@ -182,7 +186,7 @@ impl<'a> IpPacketMut<'a> {
     #[inline]
     pub fn set_source_address(&mut self, address: IpAddr) -> Result<(), RewriteError> {
         match (self.version, address) {
-            (IpVersion::V4, IpAddr::V4(v4)) => self.replace(12, v4.octets(), Covers::Both),
+            (IpVersion::V4, IpAddr::V4(v4)) => self.replace(12, v4.octets(), Covers::Addresses),
             (IpVersion::V6, IpAddr::V6(v6)) => {
                 let covers = match self.home_address() {
                     Some(_) => Covers::Nothing,
@@ -225,7 +229,7 @@ impl<'a> IpPacketMut<'a> {
         let covers = if is_routed {
             Covers::IpHeader
         } else {
-            Covers::Both
+            Covers::Addresses
         };
         self.replace(16, address.octets(), covers);
     }
@@ -360,7 +364,9 @@ impl<'a> IpPacketMut<'a> {
     fn check_ports(&self) -> Result<(), RewriteError> {
         match self.upper.kind {
             UpperKind::Tcp | UpperKind::Udp | UpperKind::UdpLite => Ok(()),
-            UpperKind::Icmpv6 | UpperKind::Opaque => Err(self.no_such_field("port")),
+            UpperKind::Icmpv4 | UpperKind::Icmpv6 | UpperKind::Opaque => {
+                Err(self.no_such_field("port"))
+            }
         }
     }
 
@@ -384,10 +390,15 @@ impl<'a> IpPacketMut<'a> {
         };
         let difference = Sum::new().add_bytes(&new).subtract_bytes(field);
         *field = new;
-        if matches!(covers, Covers::IpHeader | Covers::Both) {
+        if matches!(covers, Covers::IpHeader | Covers::Addresses) {
             self.update_checksum(10, difference);
         }
-        if matches!(covers, Covers::Upper | Covers::Both) {
+        let covers_upper = match covers {
+            Covers::Nothing | Covers::IpHeader => false,
+            Covers::Upper => true,
+            Covers::Addresses => self.upper.kind != UpperKind::Icmpv4,
+        };
+        if covers_upper {
             self.update_upper_checksum(difference);
         }
     }
@@ -397,7 +408,7 @@ impl<'a> IpPacketMut<'a> {
         let at = self.upper.offset;
         match self.upper.kind {
             UpperKind::Tcp => self.update_checksum(at + 16, difference),
-            UpperKind::Icmpv6 => self.update_checksum(at + 2, difference),
+            UpperKind::Icmpv4 | UpperKind::Icmpv6 => self.update_checksum(at + 2, difference),
             UpperKind::Udp | UpperKind::UdpLite => self.update_udp_checksum(at + 6, difference),
             UpperKind::Opaque => {}
         }
@@ -428,7 +439,8 @@ enum Covers {
     Nothing,
     IpHeader,
     Upper,
-    Both,
+    /// That of the IPv4 header, and that of the upper layer unless it covers no addresses.
+    Addresses,
 }
 
 impl UpperKind {
@@ -447,6 +459,7 @@ impl UpperKind {
             Ok(Transport::Tcp(_)) => Self::Tcp,
             Ok(Transport::Udp(_)) => Self::Udp,
             Ok(Transport::UdpLite(_)) => Self::UdpLite,
+            Ok(Transport::Icmpv4(_)) => Self::Icmpv4,
             Ok(Transport::Icmpv6(_)) => Self::Icmpv6,
             _ => Self::Opaque,
         }
@@ -458,6 +471,7 @@ impl UpperKind {
             (Protocol::TCP, 20..) => Self::Tcp,
             (Protocol::UDP, 8..) => Self::Udp,
             (Protocol::UDP_LITE, 8..) => Self::UdpLite,
+            (Protocol::ICMPV4, 8..) if packet.version() == IpVersion::V4 => Self::Icmpv4,
             (Protocol::ICMPV6, 4..) => Self::Icmpv6,
             _ => Self::Opaque,
         }

@@ -93,11 +93,26 @@ impl<W: Write> CaptureWriter<W> {
         data: &[u8],
         comment: Option<&str>,
     ) -> Result<(), CaptureError> {
+        self.cut_packet(interface, timestamp, data, data.len(), comment)
+    }
+
+    /// Writes the start of a packet that had `original_len` bytes.
+    ///
+    /// # Errors
+    /// As [`packet`](Self::packet).
+    pub fn cut_packet(
+        &mut self,
+        interface: InterfaceId,
+        timestamp: Duration,
+        data: &[u8],
+        original_len: usize,
+        comment: Option<&str>,
+    ) -> Result<(), CaptureError> {
         let comment = comment.map(|text| EnhancedPacketOption::Comment(Cow::Borrowed(cut(text))));
         self.writer.write_pcapng_block(EnhancedPacketBlock {
             interface_id: interface.0,
             timestamp: timestamp.min(Duration::from_nanos(u64::MAX)),
-            original_len: u32::try_from(data.len()).unwrap_or(u32::MAX),
+            original_len: u32::try_from(original_len).unwrap_or(u32::MAX),
             data: Cow::Borrowed(data),
             options: comment.into_iter().collect(),
         })?;

@@ -8,6 +8,7 @@ use core::str::FromStr;
 use super::error::{ExpressionProblem, Problem};
 use super::parse::{HEX, nibble};
 use super::syntax::{Argument, Call, Place, Value, ValueKind};
+use crate::Ecn;
 
 /// The most bytes one expression makes: more than any packet has.
 pub(super) const LEN_MAX: usize = 0x2_0000;
@@ -181,6 +182,16 @@ pub(super) fn named<T: FromStr + From<u8>>(value: &Value) -> Result<T, Problem> 
             .parse()
             .map_err(|_| Problem::expected(value.at, "a number or a registered name")),
         _ => u8(value).map(T::from),
+    }
+}
+
+/// Reads the congestion mark: a number, or its name.
+pub(super) fn ecn(value: &Value) -> Result<Ecn, Problem> {
+    match word(value) {
+        Some(word) if !word.starts_with(|it: char| it.is_ascii_digit()) => word
+            .parse()
+            .map_err(|_| Problem::expected(value.at, "0 to 3, not-ect, ect0, ect1 or ce")),
+        _ => number(value, 3).map(|bits| Ecn::from_traffic_class(bits.to_le_bytes()[0])),
     }
 }
 

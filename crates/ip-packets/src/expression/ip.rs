@@ -208,9 +208,9 @@ fn traffic_class(it: &Arguments<'_>, whole: &str) -> Result<(Option<Dscp>, Optio
         dscp if dscp.number() < 64 => Ok(dscp),
         dscp => argument::number(value, 63).map(|_| dscp),
     })?;
-    let ecn = it.bits("ecn", 3)?;
+    let ecn = it.read("ecn", argument::ecn)?;
     Ok((
         dscp.or_else(|| octet.map(|octet| Dscp::new(octet >> 2))),
-        ecn.or(octet).map(Ecn::from_traffic_class),
+        ecn.or_else(|| octet.map(Ecn::from_traffic_class)),
     ))
 }

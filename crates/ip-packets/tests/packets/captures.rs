@@ -60,6 +60,18 @@ fn pcap_is_read_in_both_orders_and_units() {
 }
 
 #[test]
+fn a_packet_that_was_cut_keeps_its_length() {
+    let mut writer = CaptureWriter::new(Vec::new()).unwrap();
+    let interface = writer.interface("wg0", LinkType::RAW).unwrap();
+    let written = writer.cut_packet(interface, Duration::ZERO, &[0x45; 20], 1420, None);
+    written.unwrap();
+    let file = writer.finish().unwrap();
+    let captured = CaptureReader::new(&file[..]).unwrap().next();
+    let captured = captured.unwrap().unwrap();
+    assert_eq!((captured.data.len(), captured.original_len), (20, 1420));
+}
+
+#[test]
 fn what_is_written_is_read_again() {
     let mut writer = CaptureWriter::new(Vec::new()).unwrap();
     let inner = writer.interface("wg0", LinkType::RAW).unwrap();

@@ -34,7 +34,7 @@ fn refused(text: &str) -> ExpressionError {
 const EXPRESSIONS: &[&str] = &[
     r#"ip(dst=10.0.0.1,ttl=3,options=[rr(3)])/tcp(dport=80,flags=S,mss=1380)/"payload""#,
     r#"ip(src=10.0.0.1,dst=10.0.0.2,tos=0xb8,id=7,flags=MF,frag=185,proto=udp)/hex(00ff)"#,
-    r#"ip(dscp=ef,ecn=1)/udp(sport=1000,dport=53)/"a\n\"\\\x00b""#,
+    r#"ip(dscp=ef,ecn=ce)/udp(sport=1000,dport=53)/"a\n\"\\\x00b""#,
     r#"ip(len=99,ihl=6,chksum=0x1234,version=5)/udp(len=3,chksum=0)"#,
     r#"ip(options=[eol,nop,lsrr([10.0.0.3,10.0.0.4]),opt(200,"xy")])/icmp(type=echo-reply,id=1,seq=2)"#,
     r#"ip(options=[ssrr([10.0.0.3],8)])/icmp()"#,

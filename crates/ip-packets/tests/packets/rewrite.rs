@@ -256,6 +256,116 @@ fn fields_of_another_protocol_or_version_are_refused() {
 }
 
 #[test]
+fn the_numbers_of_an_echo_change_with_its_checksum() {
+    let v6_address = std::net::Ipv6Addr::LOCALHOST;
+    let built = |identifier, sequence| {
+        [
+            v4(SOURCE, DESTINATION)
+                .icmp_echo_request(identifier, sequence)
+                .payload(b"odd")
+                .build(),
+            v6(v6_address, v6_address)
+                .icmp_echo_reply(identifier, sequence)
+                .payload(b"odd")
+                .build(),
+        ]
+    };
+    for (mut bytes, expected) in built(1, 2).into_iter().zip(built(0xfffe, 0x1234)) {
+        let mut packet = IpPacketMut::parse(&mut bytes).unwrap();
+        packet.set_icmp_identifier(0xfffe).unwrap();
+        packet.set_icmp_sequence(0x1234).unwrap();
+        assert_eq!(bytes, expected);
+    }
+}
+
+#[test]
+fn the_addresses_of_a_v4_message_are_not_in_its_checksum() {
+    let echo = |source, destination| v4(source, destination).icmp_echo_request(1, 2).build();
+    let mut bytes = echo(SOURCE, DESTINATION);
+    let mut packet = IpPacketMut::parse(&mut bytes).unwrap();
+    packet.set_source_address(DESTINATION.into()).unwrap();
+    packet.set_destination_address(SOURCE.into()).unwrap();
+    assert_eq!(bytes, echo(DESTINATION, SOURCE));
+}
+
+#[test]
+fn an_error_has_no_identifier_and_an_extended_echo_a_sequence_of_one_octet() {
+    let mut bytes = v4(SOURCE, DESTINATION).icmp(3, 1).payload(&[0; 28]).build();
+    let mut packet = IpPacketMut::parse(&mut bytes).unwrap();
+    let refused = |field| RewriteError::NoSuchField {
+        protocol: Protocol::ICMPV4,
+        field,
+    };
+    assert_eq!(packet.set_icmp_identifier(1), Err(refused("identifier")));
+    let mut bytes = v4(SOURCE, DESTINATION).icmp(43, 0).build();
+    let mut packet = IpPacketMut::parse(&mut bytes).unwrap();
+    assert_eq!(packet.set_icmp_identifier(7), Ok(()));
+    let sequence = packet.set_icmp_sequence(1);
+    assert_eq!(sequence, Err(refused("sequence number of two octets")));
+    assert_eq!(
+        bytes,
+        v4(SOURCE, DESTINATION)
+            .icmp(43, 0)
+            .word([0, 7, 0, 0])
+            .build()
+    );
+}
+
+#[test]
+fn a_segment_size_is_lowered_at_even_and_odd_places_and_never_raised() {
+    for odd in [false, true] {
+        let built = |mss| {
+            let syn = v4(SOURCE, DESTINATION).tcp(1, 2).syn();
+            let syn = if odd { syn.nop() } else { syn };
+            syn.mss(mss).sack_permitted().payload(b"!").build()
+        };
+        let mut bytes = built(1460);
+        let mut packet = IpPacketMut::parse(&mut bytes).unwrap();
+        assert_eq!(packet.clamp_tcp_mss(1461), None);
+        assert_eq!(packet.clamp_tcp_mss(1281), Some(1460));
+        assert_eq!(packet.clamp_tcp_mss(1281), None);
+        assert_eq!(bytes, built(1281), "odd: {odd}");
+    }
+}
+
+#[test]
+fn packets_without_a_segment_size_stay_as_they_are() {
+    let packets = [
+        v4(SOURCE, DESTINATION).udp(1, 2).build(),
+        v4(SOURCE, DESTINATION).tcp(1, 2).timestamps(1, 2).build(),
+        v4(SOURCE, DESTINATION)
+            .tcp(1, 2)
+            .raw_options(&[2, 3, 9, 0])
+            .build(),
+    ];
+    for before in packets {
+        let mut bytes = before.clone();
+        let mut packet = IpPacketMut::parse(&mut bytes).unwrap();
+        assert_eq!(packet.clamp_tcp_mss(0), None);
+        assert_eq!(bytes, before);
+    }
+}
+
+#[test]
+fn fragmentation_and_the_urgent_pointer_change_with_their_checksums() {
+    let built = |set, pointer| {
+        v4(SOURCE, DESTINATION)
+            .dont_fragment(set)
+            .tcp(1, 2)
+            .urgent_pointer(pointer)
+            .build()
+    };
+    let mut bytes = built(true, 0);
+    let mut packet = IpPacketMut::parse(&mut bytes).unwrap();
+    packet.set_dont_fragment(false).unwrap();
+    packet.set_tcp_urgent_pointer(77).unwrap();
+    assert_eq!(bytes, built(false, 77));
+    let mut packet = IpPacketMut::parse(&mut bytes).unwrap();
+    packet.set_dont_fragment(true).unwrap();
+    assert_eq!(bytes, built(true, 77));
+}
+
+#[test]
 fn a_kept_packet_is_changed_in_place_and_trimmed() {
     let builder = |port| v4(SOURCE, DESTINATION).udp(1, port);
     let mut bytes = builder(2).build();

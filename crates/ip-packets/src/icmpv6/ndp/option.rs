@@ -94,6 +94,10 @@ registry! {
         CAPTIVE_PORTAL = 37, "captive portal";
         /// The prefix of NAT64, RFC 8781.
         PREF64 = 38, "PREF64";
+        /// Question for routers that a host could move to, RFC 4065.
+        CARD_REQUEST = 138, "CARD request";
+        /// Routers that a host could move to, RFC 4065.
+        CARD_REPLY = 139, "CARD reply";
         /// Encrypted name servers, RFC 9463.
         ENCRYPTED_DNS = 144, "encrypted DNS";
         /// Experiments, RFC 4727.
