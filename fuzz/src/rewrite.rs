@@ -200,6 +200,18 @@ impl Change {
             Self::FlowLabel(label) => {
                 assert!(matches!(packet, IpPacket::V6(v6) if v6.flow_label() == label));
             }
+            Self::DontFragment(set) => {
+                assert!(matches!(packet, IpPacket::V4(v4) if v4.dont_fragment() == set));
+            }
+            Self::UrgentPointer(pointer) => {
+                assert_eq!(packet.payload()[18..20], pointer.to_be_bytes());
+            }
+            Self::ClampMss(most) => {
+                let mss = packet.tcp().ok().and_then(|segment| segment.mss());
+                assert!(mss.is_none_or(|mss| mss <= most));
+            }
+            Self::IcmpIdentifier(it) => assert_eq!(packet.payload()[4..6], it.to_be_bytes()),
+            Self::IcmpSequence(it) => assert_eq!(packet.payload()[6..8], it.to_be_bytes()),
         }
     }
 }
