@@ -2,9 +2,7 @@
 //!
 //! Registered numbers and flags are numbers, expressions are their text.
 
-use core::fmt;
-
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::de::{self, Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 
 use crate::TcpFlags;
@@ -29,32 +27,38 @@ impl<'de> Deserialize<'de> for TcpFlags {
 }
 
 #[cfg(feature = "text")]
-impl Serialize for crate::Expression {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
+mod expression {
+    use core::fmt;
 
-#[cfg(feature = "text")]
-impl<'de> Deserialize<'de> for crate::Expression {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Text)
-    }
-}
+    use serde::de::{self, Deserialize, Deserializer, Visitor};
+    use serde::ser::{Serialize, Serializer};
 
-/// Reads an expression.
-#[cfg(feature = "text")]
-struct Text;
+    use crate::Expression;
 
-#[cfg(feature = "text")]
-impl Visitor<'_> for Text {
-    type Value = crate::Expression;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the expression of a packet")
+    impl Serialize for Expression {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_str(self)
+        }
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        text.parse().map_err(E::custom)
+    impl<'de> Deserialize<'de> for Expression {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_str(Text)
+        }
+    }
+
+    /// Reads an expression.
+    struct Text;
+
+    impl Visitor<'_> for Text {
+        type Value = Expression;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the expression of a packet")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            text.parse().map_err(E::custom)
+        }
     }
 }

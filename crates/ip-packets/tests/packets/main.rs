@@ -30,6 +30,7 @@ mod registries;
 mod rewrite;
 #[cfg(all(feature = "serde", feature = "text"))]
 mod serialized;
+#[cfg(feature = "text")]
 mod shown;
 mod smoltcp;
 mod source_routes;
