@@ -173,7 +173,7 @@ impl<'a> Machine<'a> {
             let mut words = line.split(|byte| *byte == 0);
             let is_ours = words
                 .next()
-                .is_some_and(|word| word.ends_with(b"/wirecraft"));
+                .is_some_and(|word| word.ends_with(b"/wirecraft-tun"));
             if is_ours && words.any(|word| word == self.interface.as_bytes()) {
                 return Ok(Some(pid));
             }
