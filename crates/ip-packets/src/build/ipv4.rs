@@ -222,7 +222,7 @@ impl Ipv4Builder<'_> {
             self.source.to_bits(),
             self.destination.to_bits(),
         ];
-        let sum = self.options.write(rest).add_words(&words);
+        let sum = self.options.write_rare(rest).add_words(&words);
         words[2] |= u32::from(self.checksum.unwrap_or_else(|| sum.finish()));
         write_words(fixed, &words);
     }

@@ -86,6 +86,24 @@ impl Options {
         sum
     }
 
+    /// Does what [`write`](Self::write) does, where there are most often none.
+    ///
+    /// They are handed on by value: a builder with a part that somebody has a reference to is kept in
+    /// memory as a whole, and none of it in registers.
+    #[inline(always)]
+    pub(super) fn write_rare(&self, room: &mut [u8]) -> Sum {
+        match self.len {
+            0 => Sum::new(),
+            len => Self { len, ..*self }.write_apart(room),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn write_apart(self, room: &mut [u8]) -> Sum {
+        self.write(room)
+    }
+
     /// Says whether all of them fit, and what they say fits them.
     #[inline(always)]
     pub(super) const fn check(&self, layer: Layer) -> Result<(), BuildError> {
