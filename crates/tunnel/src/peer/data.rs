@@ -229,13 +229,14 @@ impl Peer {
         index: Index,
         shared: &mut Shared<impl CryptoRng>,
     ) {
+        // What came before staged packets are sent is no answer to them.
+        self.timers
+            .authenticated_received(now, self.persistent_keepalive);
         if self.keypairs.confirm(index, &mut shared.indices) {
             self.session_confirmed(now, shared);
             self.send_staged(now, shared);
         }
         self.rekey_on_receive(now, shared);
-        self.timers
-            .authenticated_received(now, self.persistent_keepalive);
     }
 
     fn rekey_on_receive(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {

@@ -195,6 +195,29 @@ fn data_without_an_answer_for_15_s_starts_a_handshake() {
 }
 
 #[test]
+fn what_confirmed_the_key_is_no_answer_to_the_packets_that_waited_for_it() {
+    let mut world = World::pair();
+    let alice = world.peer(BOB, ALICE);
+    world.start_handshake(ALICE, BOB);
+    let initiation = world.intercept_one();
+    world.deliver_and_process(&initiation).unwrap();
+    let response = world.intercept_one();
+    world.send(BOB, &numbered(BOB, ALICE, 1));
+    world.deliver_and_process(&response).unwrap();
+    let keepalive = world.intercept_one();
+    world.lose(|_| true);
+    world.deliver(&keepalive).unwrap();
+    assert_eq!(world.times_sent(BOB, Kind::Data), [seconds(0)]);
+
+    world.advance(seconds(16));
+
+    let lost = world.times_of(BOB, Event::ConnectionLost { peer: alice });
+    assert_eq!(lost.len(), 1);
+    assert_within_jitter_of(lost[0], seconds(15));
+    assert_eq!(world.times_sent(BOB, Kind::Initiation), lost);
+}
+
+#[test]
 fn a_keepalive_in_time_is_answer_enough() {
     let mut world = World::pair_with_session();
     let bob = world.peer(ALICE, BOB);
