@@ -321,7 +321,7 @@ impl Peer {
 fn open(keypair: &mut Keypair, datagrams: &mut [Datagram<'_>]) {
     // Filled where it lies: what `collect` returns is moved whole, empty places and all.
     let mut batch = ArrayVec::<ToOpen<'_, '_>, BATCH_MAX>::new();
-    batch.extend(datagrams.iter_mut().map(ToOpen));
+    batch.extend(datagrams.iter_mut().map(ToOpen::new));
     keypair.opening.open_batch(&mut batch);
     for ToOpen(datagram) in batch {
         if datagram.outcome.is_ok() && !keypair.replay.accept(counter_of(datagram)) {
@@ -332,6 +332,14 @@ fn open(keypair: &mut Keypair, datagrams: &mut [Datagram<'_>]) {
 
 /// A datagram that is opened where it lies.
 struct ToOpen<'a, 'b>(&'a mut Datagram<'b>);
+
+impl<'a, 'b> ToOpen<'a, 'b> {
+    /// A datagram that is refused unless it is said to have verified.
+    fn new(datagram: &'a mut Datagram<'b>) -> Self {
+        datagram.outcome = Err(ReceiveError::InvalidTag);
+        Self(datagram)
+    }
+}
 
 impl Message for ToOpen<'_, '_> {
     #[inline]
