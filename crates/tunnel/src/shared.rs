@@ -30,7 +30,7 @@ pub struct Transmit {
 }
 
 /// The bytes of a datagram. Handshake messages lie inline, so that strangers, who can cause cookie
-/// replies, cause no allocations.
+/// replies, cause no allocations; and so does data that is as short, keepalives above all.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum TransmitBytes {
     Inline(ArrayVec<u8, INITIATION_LEN>),
@@ -50,11 +50,15 @@ impl Transmit {
         Self::inline(destination, TransmitKind::CookieReply, message.as_bytes())
     }
 
-    pub(crate) fn data(destination: Destination, datagram: Vec<u8>) -> Self {
+    /// A datagram of zeros, into which data is to be written.
+    pub(crate) fn data(destination: Destination, datagram_len: usize) -> Self {
+        if let Some(zeros) = [0; INITIATION_LEN].get(..datagram_len) {
+            return Self::inline(destination, TransmitKind::Data, zeros);
+        }
         Self {
             destination,
             kind: TransmitKind::Data,
-            bytes: TransmitBytes::Allocated(datagram),
+            bytes: TransmitBytes::Allocated(vec![0; datagram_len]),
         }
     }
 
@@ -71,6 +75,13 @@ impl Transmit {
     #[must_use]
     pub fn datagram(&self) -> &[u8] {
         match &self.bytes {
+            TransmitBytes::Inline(bytes) => bytes,
+            TransmitBytes::Allocated(bytes) => bytes,
+        }
+    }
+
+    pub(crate) fn datagram_mut(&mut self) -> &mut [u8] {
+        match &mut self.bytes {
             TransmitBytes::Inline(bytes) => bytes,
             TransmitBytes::Allocated(bytes) => bytes,
         }

@@ -330,6 +330,26 @@ fn opening_allocates_nothing() {
 }
 
 #[test]
+fn a_keepalive_allocates_nothing() {
+    let mut pair = Pair::new();
+    let interval = Duration::from_secs(1);
+    pair.here
+        .set_persistent_keepalive(pair.now, pair.there_id, Some(interval))
+        .unwrap();
+    let mut round = || {
+        pair.now = pair.now + interval;
+        pair.here.handle_timeout(pair.now);
+        let sent = core::iter::from_fn(|| pair.here.poll_transmit()).count();
+        while pair.here.poll_event().is_some() {}
+        sent
+    };
+    round();
+    let mut sent = 0;
+    let counted = measure(|| sent = (0..20).map(|_| round()).sum());
+    assert_eq!((sent, counted.count_total), (20, 0));
+}
+
+#[test]
 fn a_malformed_datagram_allocates_nothing() {
     let bytes = [9; 10 * 100];
     Pair::new().assert_refused_without_allocation(&bytes, 100, |it| it.malformed);

@@ -155,15 +155,14 @@ impl Peer {
         let Some((counter, _)) = keypair.counters.take(1) else {
             return false;
         };
-        let mut datagram = vec![0; DATA_MIN_LEN + padded_len(packet.len(), shared.mtu)];
-        let message = write_header(keypair, counter, &mut datagram);
+        let datagram_len = DATA_MIN_LEN + padded_len(packet.len(), shared.mtu);
+        let mut transmit = Transmit::data(destination, datagram_len);
+        let message = write_header(keypair, counter, transmit.datagram_mut());
         let (plaintext, _) = message.split_at_mut(packet.len());
         plaintext.copy_from_slice(packet);
         keypair.sealing.seal(counter, message);
-        self.traffic.sent_len += datagram.len() as u64;
-        shared
-            .transmits
-            .push_back(Transmit::data(destination, datagram));
+        self.traffic.sent_len += datagram_len as u64;
+        shared.transmits.push_back(transmit);
         true
     }
 
