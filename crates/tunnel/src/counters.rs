@@ -50,6 +50,8 @@ counters! {
     events_dropped,
     /// Cookie replies that were not sent because too much output waits.
     cookie_replies_suppressed,
+    /// Datagrams that came to a device that is halted.
+    halted,
     /// Datagrams that are no WireGuard message.
     malformed,
     /// Handshake messages that came while there was no private key.
@@ -84,6 +86,8 @@ counters! {
     invalid_inner_packet,
     /// Packets with an inner source that is not allowed.
     source_not_allowed,
+    /// Packets to send that came to a device that is halted.
+    send_halted,
     /// Packets to send that are no IP packets.
     send_not_ip,
     /// Packets to send whose destination no peer has.
@@ -97,6 +101,7 @@ counters! {
 impl Counters {
     pub(crate) fn count_receive_error(&mut self, error: ReceiveError) {
         let counter = match error {
+            ReceiveError::Halted => &mut self.halted,
             ReceiveError::Malformed(_) => &mut self.malformed,
             ReceiveError::NoPrivateKey => &mut self.no_private_key,
             ReceiveError::InvalidMac1(_) => &mut self.invalid_mac1,
@@ -122,6 +127,7 @@ impl Counters {
 
     pub(crate) fn count_send_error(&mut self, error: SendError) {
         let counter = match error {
+            SendError::Halted => &mut self.send_halted,
             SendError::NotIp(_) => &mut self.send_not_ip,
             SendError::NoRoute => &mut self.send_no_route,
             SendError::NoEndpoint(_) => &mut self.send_no_endpoint,

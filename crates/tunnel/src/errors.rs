@@ -12,6 +12,9 @@ use crate::peer_id::PeerId;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReceiveError {
+    /// The device is halted.
+    #[error("the device is halted")]
+    Halted,
     /// It is no WireGuard message.
     #[error("malformed message: {0}")]
     Malformed(ParseError),
@@ -69,6 +72,9 @@ pub enum ReceiveError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
+    /// The device is halted.
+    #[error("the device is halted")]
+    Halted,
     /// It is no IP packet.
     #[error("not an IP packet: {0}")]
     NotIp(PacketError),

@@ -161,8 +161,8 @@ impl<R: CryptoRng> Device<R> {
 
     /// Has the device be silent until [`resume`](Self::resume), as an interface that is set down is.
     ///
-    /// Sessions end and their keys are wiped, packets that wait are dropped, nothing is sent. Keys and
-    /// peers may be changed meanwhile.
+    /// Sessions end and their keys are wiped, packets that wait are dropped, nothing is sent, and whatever
+    /// comes is refused, datagrams and packets alike. Keys and peers may be changed meanwhile.
     ///
     /// Source: Linux `device.c:wg_stop`.
     pub fn halt(&mut self) {

@@ -30,6 +30,9 @@ impl<R: CryptoRng> Device<R> {
     /// showed a cookie, and, under load, cookie replies, of which no more are made while 1024 datagrams
     /// wait for [`poll_transmit`](Self::poll_transmit).
     pub fn receive_batch(&mut self, now: Instant, datagrams: &mut [Datagram<'_>]) {
+        if self.shared.is_halted {
+            return self.conclude(datagrams, Err(ReceiveError::Halted));
+        }
         for datagrams in datagrams.chunks_mut(FETCHED_MAX) {
             // Filled where it lies: what `collect` returns is moved whole, empty places and all.
             let mut indices = ArrayVec::<Option<Index>, FETCHED_MAX>::new();

@@ -60,6 +60,9 @@ impl<R: CryptoRng> Device<R> {
 
     /// Finds the peer that the packet in a slot goes to, by its destination.
     fn route_slot(&self, arena: &Arena, number: usize) -> Result<(PeerId, IpAddr), SendError> {
+        if self.shared.is_halted {
+            return Err(SendError::Halted);
+        }
         let header = Header::read(arena.packet(number)).map_err(SendError::NotIp)?;
         let peer = self.shared.allowed_ips.lookup(header.destination);
         Ok((peer.ok_or(SendError::NoRoute)?, header.destination))
