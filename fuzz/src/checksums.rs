@@ -1,6 +1,9 @@
 //! Internet checksums computed in full, the plain way.
 
-use wirecraft_ip_packets::{IpPacket, Protocol, Transport, UdpLiteDatagram};
+use wirecraft_ip_packets::{
+    Icmpv4Message, IpPacket, IpVersion, Protocol, TcpSegment, Transport, UdpDatagram,
+    UdpLiteDatagram,
+};
 
 /// What is left of the one's complement sum of `bytes`: 0 where they hold their checksum.
 ///
@@ -38,6 +41,24 @@ fn covered<'a>(packet: &IpPacket<'a>) -> Option<Covered<'a>> {
         },
         Transport::Icmpv6(message) => with_len(message.as_bytes()),
         Transport::Fragment(bytes) => first_fragment(packet, bytes)?,
+        Transport::Authenticated(inner) => authenticated(inner.protocol, inner.payload)?,
+        _ => return None,
+    })
+}
+
+/// What stands behind an authentication header of IPv4 is covered as it is without, if it is whole.
+fn authenticated(protocol: Protocol, bytes: &[u8]) -> Option<Covered<'_>> {
+    let len = Some(bytes.len());
+    Some(match protocol {
+        Protocol::TCP if TcpSegment::parse(bytes).is_ok() => Covered { bytes, len },
+        Protocol::UDP => {
+            let datagram = UdpDatagram::parse(bytes).ok()?;
+            let bytes = datagram.as_bytes();
+            let len = Some(bytes.len());
+            (datagram.checksum() != 0).then_some(Covered { bytes, len })?
+        }
+        Protocol::UDP_LITE => lite(&UdpLiteDatagram::parse(bytes).ok()?)?,
+        Protocol::ICMPV4 if Icmpv4Message::parse(bytes).is_ok() => Covered { bytes, len: None },
         _ => return None,
     })
 }
@@ -65,8 +86,8 @@ fn first_fragment<'a>(packet: &IpPacket<'_>, bytes: &'a [u8]) -> Option<Covered<
     let (header_len, has_checksum) = match packet.protocol() {
         Protocol::TCP => (20, true),
         Protocol::UDP | Protocol::UDP_LITE => (8, bytes.get(6..8)? != [0, 0]),
-        Protocol::ICMPV6 => (4, true),
-        Protocol::ICMPV4 => (8, true),
+        Protocol::ICMPV6 if packet.version() == IpVersion::V6 => (4, true),
+        Protocol::ICMPV4 if packet.version() == IpVersion::V4 => (8, true),
         _ => return None,
     };
     let is_there = is_first && has_checksum && bytes.len() >= header_len;
@@ -94,7 +115,11 @@ pub(crate) fn upper_residue(packet: &IpPacket<'_>) -> Option<u32> {
         }
         let len = u32::try_from(len).expect("packets have 16 bits of length");
         summed.extend(len.to_be_bytes());
-        summed.extend([0, packet.protocol().number()]);
+        let protocol = match packet.transport() {
+            Ok(Transport::Authenticated(inner)) => inner.protocol,
+            _ => packet.protocol(),
+        };
+        summed.extend([0, protocol.number()]);
     }
     summed.extend_from_slice(bytes);
     Some(residue(&summed))

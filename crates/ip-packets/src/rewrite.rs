@@ -9,14 +9,25 @@ use crate::error::ParseError;
 use crate::extension::Walk;
 use crate::header::{self, IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpVersion};
 use crate::traffic_class::{with_dscp, with_ecn};
-use crate::{Dscp, Ecn, IpPacket, Ipv4Options, Protocol, TcpFlags, Transport};
+use crate::{
+    Dscp, Ecn, Icmpv4Message, IpPacket, Ipv4Options, Protocol, SctpPacket, TcpFlags, TcpSegment,
+    Transport, UdpDatagram, UdpLiteDatagram,
+};
 
 /// A packet to be changed in place.
 ///
 /// Checksums are updated by the difference a change makes (RFC 1624): a wrong one stays wrong by
-/// as much, a UDP datagram without one stays without. In a fragment other than the first, and
-/// under a protocol that this crate does not read, only the IP header is kept right; a first
-/// fragment counts as such a packet too where its transport header is cut off.
+/// as much, a UDP datagram without one stays without. Behind an authentication header the upper
+/// layer is changed as it is without; what the header vouches for is no longer so.
+///
+/// Only the IP header can be changed, and only its checksum is kept right,
+/// - in a fragment other than the first, and in a first one whose transport header is cut off, or
+///   stands behind an authentication header of IPv4;
+/// - under a protocol other than TCP, UDP, UDP-Lite, ICMP and SCTP, and under ICMP of the other
+///   version;
+/// - where [`IpPacket::transport`] has an error: the upper layer is malformed.
+///
+/// Of UDP and SCTP the ports can be changed, no payload and no chunk. A SCTP packet must be whole.
 ///
 /// ```
 /// use wirecraft_ip_packets::{IpPacket, IpPacketMut, v4};
@@ -35,6 +46,7 @@ use crate::{Dscp, Ecn, IpPacket, Ipv4Options, Protocol, TcpFlags, Transport};
 pub struct IpPacketMut<'a> {
     bytes: &'a mut [u8],
     version: IpVersion,
+    /// What `upper` is of, or would be.
     protocol: Protocol,
     upper: Upper,
 }
@@ -54,6 +66,8 @@ enum UpperKind {
     /// Its checksum covers no address.
     Icmpv4,
     Icmpv6,
+    /// Its checksum covers no address, and is no sum.
+    Sctp,
     Opaque,
 }
 
@@ -67,8 +81,9 @@ pub enum RewriteError {
         /// The address.
         address: IpAddr,
     },
-    /// The packet has no such field to change.
-    #[error("a packet of protocol {protocol} has no {field}")]
+    /// The packet has no such field to change: its protocol has none, or the field is not there for
+    /// the packet is a fragment or malformed.
+    #[error("no {field} to change in a packet of protocol {protocol}")]
     NoSuchField {
         /// The protocol of the packet.
         protocol: Protocol,
@@ -85,11 +100,14 @@ impl<'a> IpPacketMut<'a> {
     #[inline]
     pub fn parse(bytes: &'a mut [u8]) -> Result<Self, ParseError> {
         let packet = IpPacket::parse(bytes)?;
-        let (version, protocol) = (packet.version(), packet.protocol());
-        let upper = Upper {
+        let (version, mut protocol) = (packet.version(), packet.protocol());
+        let mut upper = Upper {
             offset: packet.header_len(),
             kind: UpperKind::of(&packet),
         };
+        if protocol == Protocol::AH && version == IpVersion::V4 {
+            (protocol, upper) = authenticated(&packet);
+        }
         let len = packet.as_bytes().len();
         let (bytes, _) = bytes.split_at_mut(len);
         Ok(Self {
@@ -236,7 +254,8 @@ impl<'a> IpPacketMut<'a> {
 
     /// Says whether a source route has the address where the packet ends its way.
     fn has_source_route(&self) -> bool {
-        let options = self.bytes.get(IPV4_HEADER_LEN..self.upper.offset);
+        let header_len = usize::from(self.bytes[0] & 0x0f) * 4;
+        let options = self.bytes.get(IPV4_HEADER_LEN..header_len);
         let options = Ipv4Options::new(options.unwrap_or_default());
         options.route_end().is_some()
     }
@@ -262,7 +281,7 @@ impl<'a> IpPacketMut<'a> {
         })
     }
 
-    /// Sets the source port of TCP, UDP or UDP-Lite.
+    /// Sets the source port of TCP, UDP, UDP-Lite or SCTP.
     ///
     /// # Errors
     /// [`RewriteError::NoSuchField`] if the packet has no ports.
@@ -271,7 +290,7 @@ impl<'a> IpPacketMut<'a> {
         self.replace_port(0, port)
     }
 
-    /// Sets the destination port of TCP, UDP or UDP-Lite.
+    /// Sets the destination port of TCP, UDP, UDP-Lite or SCTP.
     ///
     /// # Errors
     /// [`RewriteError::NoSuchField`] if the packet has no ports.
@@ -356,14 +375,18 @@ impl<'a> IpPacketMut<'a> {
     #[inline]
     fn replace_port(&mut self, at: usize, port: u16) -> Result<(), RewriteError> {
         self.check_ports()?;
-        self.replace(self.upper.offset + at, port.to_be_bytes(), Covers::Upper);
+        if self.upper.kind == UpperKind::Sctp {
+            self.replace_sctp_port(at, port);
+        } else {
+            self.replace(self.upper.offset + at, port.to_be_bytes(), Covers::Upper);
+        }
         Ok(())
     }
 
     #[inline]
     fn check_ports(&self) -> Result<(), RewriteError> {
         match self.upper.kind {
-            UpperKind::Tcp | UpperKind::Udp | UpperKind::UdpLite => Ok(()),
+            UpperKind::Tcp | UpperKind::Udp | UpperKind::UdpLite | UpperKind::Sctp => Ok(()),
             UpperKind::Icmpv4 | UpperKind::Icmpv6 | UpperKind::Opaque => {
                 Err(self.no_such_field("port"))
             }
@@ -410,7 +433,7 @@ impl<'a> IpPacketMut<'a> {
             UpperKind::Tcp => self.update_checksum(at + 16, difference),
             UpperKind::Icmpv4 | UpperKind::Icmpv6 => self.update_checksum(at + 2, difference),
             UpperKind::Udp | UpperKind::UdpLite => self.update_udp_checksum(at + 6, difference),
-            UpperKind::Opaque => {}
+            UpperKind::Sctp | UpperKind::Opaque => {}
         }
     }
 
@@ -461,6 +484,19 @@ impl UpperKind {
             Ok(Transport::UdpLite(_)) => Self::UdpLite,
             Ok(Transport::Icmpv4(_)) => Self::Icmpv4,
             Ok(Transport::Icmpv6(_)) => Self::Icmpv6,
+            Ok(Transport::Sctp(_)) => Self::Sctp,
+            _ => Self::Opaque,
+        }
+    }
+
+    /// Tells how much is there of what stands behind an authentication header of IPv4.
+    fn behind(protocol: Protocol, payload: &[u8]) -> Self {
+        match protocol {
+            Protocol::TCP if TcpSegment::parse(payload).is_ok() => Self::Tcp,
+            Protocol::UDP if UdpDatagram::parse(payload).is_ok() => Self::Udp,
+            Protocol::UDP_LITE if UdpLiteDatagram::parse(payload).is_ok() => Self::UdpLite,
+            Protocol::ICMPV4 if Icmpv4Message::parse(payload).is_ok() => Self::Icmpv4,
+            Protocol::SCTP if SctpPacket::parse(payload).is_ok() => Self::Sctp,
             _ => Self::Opaque,
         }
     }
@@ -472,8 +508,23 @@ impl UpperKind {
             (Protocol::UDP, 8..) => Self::Udp,
             (Protocol::UDP_LITE, 8..) => Self::UdpLite,
             (Protocol::ICMPV4, 8..) if packet.version() == IpVersion::V4 => Self::Icmpv4,
-            (Protocol::ICMPV6, 4..) => Self::Icmpv6,
+            (Protocol::ICMPV6, 4..) if packet.version() == IpVersion::V6 => Self::Icmpv6,
             _ => Self::Opaque,
         }
     }
+}
+
+/// Goes over an authentication header to what it vouches for.
+#[cold]
+fn authenticated(packet: &IpPacket<'_>) -> (Protocol, Upper) {
+    let end = packet.header_len() + packet.payload().len();
+    let (protocol, payload) = match packet.transport() {
+        Ok(Transport::Authenticated(inner)) => (inner.protocol, inner.payload),
+        _ => (Protocol::AH, packet.payload()),
+    };
+    let upper = Upper {
+        offset: end - payload.len(),
+        kind: UpperKind::behind(protocol, payload),
+    };
+    (protocol, upper)
 }

@@ -5,7 +5,7 @@ use crate::error::Layer;
 use crate::header::IpVersion;
 use crate::option_frames::{Frame, Frames};
 use crate::tcp::TCP_HEADER_LEN;
-use crate::{Icmpv4Type, Icmpv6Type, TcpOptionKind};
+use crate::{Crc32c, Icmpv4Type, Icmpv6Type, TcpOptionKind};
 
 /// The flag of IPv4 that forbids routers to fragment, in the octet it stands in.
 const DONT_FRAGMENT: u8 = 0x40;
@@ -90,6 +90,20 @@ impl IpPacketMut<'_> {
                 }
                 Frame::Option { .. } | Frame::Nop => {}
             }
+        }
+    }
+
+    /// Replaces the port at the even offset `at` of an SCTP packet. Its CRC32c changes by what the
+    /// difference of the port, followed by as many zeros as bytes follow it, leaves as a remainder.
+    #[cold]
+    pub(super) fn replace_sctp_port(&mut self, at: usize, port: u16) {
+        let packet = &mut self.bytes[self.upper.offset..];
+        let [high, low] = port.to_be_bytes();
+        let difference = [packet[at] ^ high, packet[at + 1] ^ low];
+        packet[at..at + 2].copy_from_slice(&[high, low]);
+        let change = Crc32c::change(&difference, packet.len() - at - 2).to_le_bytes();
+        for (byte, change) in packet[8..12].iter_mut().zip(change) {
+            *byte ^= change;
         }
     }
 

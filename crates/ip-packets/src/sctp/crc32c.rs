@@ -71,6 +71,17 @@ impl Crc32c {
         Self(crc)
     }
 
+    /// Returns by which bits the checksum changes where `difference` is added to what it covers,
+    /// with `behind` bytes behind that: it is linear but for how it starts and ends.
+    pub(crate) fn change(difference: &[u8], behind: usize) -> u32 {
+        let mut crc = Self(0).add_bytes(difference);
+        for _ in 0..behind {
+            let [low, ..] = crc.0.to_le_bytes();
+            crc = Self(crc.0 >> 8 ^ TABLES[0][usize::from(low)]);
+        }
+        crc.0
+    }
+
     /// Returns the checksum.
     #[must_use]
     pub const fn finish(self) -> u32 {
@@ -120,6 +131,18 @@ mod tests {
         assert_eq!(crc(&[0xff; 32]), 0x62a8_ab43);
         assert_eq!(crc(&rising), 0x46dd_794e);
         assert_eq!(crc(&falling), 0x113f_db5c);
+    }
+
+    #[test]
+    fn what_a_difference_changes_agrees_with_the_checksums_before_and_after() {
+        let before: [u8; 20] = core::array::from_fn(|i| u8::try_from(i * 29 % 256).unwrap());
+        for at in 0..before.len() - 1 {
+            let mut after = before;
+            after[at] ^= 0x5a;
+            after[at + 1] ^= 0xc3;
+            let change = Crc32c::change(&[0x5a, 0xc3], before.len() - at - 2);
+            assert_eq!(plain(&before) ^ plain(&after), change, "{at}");
+        }
     }
 
     #[test]

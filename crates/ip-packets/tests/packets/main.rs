@@ -28,6 +28,7 @@ mod quotes;
 mod reassembly;
 mod registries;
 mod rewrite;
+mod rewrite_upper;
 #[cfg(all(feature = "serde", feature = "text"))]
 mod serialized;
 #[cfg(feature = "text")]
