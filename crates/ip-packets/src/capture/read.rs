@@ -38,8 +38,9 @@ type Source<R> = std::io::Chain<Cursor<[u8; 4]>, R>;
 /// Reads the packets of a pcap or pcapng file one after the other.
 ///
 /// Memory is bounded: 8 MB each for the block that is read and what was read ahead, and of the names
-/// and comments of interfaces a MiB in a section; those beyond are left out, as are the comments of
-/// a packet beyond 64. After an error nothing follows.
+/// and comments of interfaces a MiB in a section; those beyond are left out, as are names and
+/// comments of one interface or packet beyond 64. Of a text that is not UTF-8, bytes that are none
+/// read as question marks. After an error nothing follows.
 ///
 /// ```
 /// use core::time::Duration;

@@ -4,7 +4,8 @@
 //! refuses a file for an option that nobody here asks for; keeps all options of all interfaces;
 //! and reads the time of the older packet block as one number, where the high word stands first in
 //! either order of bytes. So options that are not asked for are left out before it sees them, as
-//! are blocks that say nothing of packets.
+//! are blocks that say nothing of packets. It also refuses a file for a text that is not UTF-8, as
+//! the names of interfaces often are not: bytes that are none become question marks.
 //!
 //! Source: draft-ietf-opsawg-pcapng, §3.1, §3.5, §4.
 
@@ -13,8 +14,8 @@ use std::io::{Read, Result};
 
 /// The longest block that is read, in bytes: what `pcap-file` has room for.
 const BLOCK_LEN_MAX: usize = 8_000_000;
-/// The most options of one block that are kept.
-const OPTIONS_MAX: usize = 64;
+/// The most names and comments of one block that are kept.
+const TEXTS_MAX: usize = 64;
 /// How many bytes of names and notes about the interfaces of a section are kept.
 const NOTES_LEN_MAX: usize = 1 << 20;
 /// What an option takes in memory beside its text, in bytes, twice.
@@ -139,10 +140,8 @@ impl<R: Read> TidyBlocks<R> {
 
     /// Writes those of `options` that are asked for, and an end mark if there are any.
     fn keep_options(&mut self, kind: u32, options: &[u8]) {
-        let (mut rest, mut kept) = (options, 0);
-        while let Some((head, behind)) = rest.split_first_chunk::<4>()
-            && kept < OPTIONS_MAX
-        {
+        let (mut rest, start, mut texts) = (options, self.block.len(), 0);
+        while let Some((head, behind)) = rest.split_first_chunk::<4>() {
             let (code, len) = (self.half([head[0], head[1]]), self.half([head[2], head[3]]));
             let len = usize::from(len);
             let Some(value) = behind.get(..len) else {
@@ -151,17 +150,31 @@ impl<R: Read> TidyBlocks<R> {
             if code == END {
                 break;
             }
-            if self.asks_for(kind, code, len) {
+            let is_text = matches!(code, NAME | COMMENT);
+            if !(is_text && texts == TEXTS_MAX) && self.asks_for(kind, code, len) {
                 self.block.extend_from_slice(head);
-                self.block.extend_from_slice(value);
+                if is_text {
+                    texts += 1;
+                    self.push_text(value);
+                } else {
+                    self.block.extend_from_slice(value);
+                }
                 let padded = self.block.len().next_multiple_of(4);
                 self.block.resize(padded, 0);
-                kept += 1;
             }
             rest = behind.get(len.next_multiple_of(4)..).unwrap_or_default();
         }
-        if kept > 0 {
+        if self.block.len() > start {
             self.block.extend([0; 4]);
+        }
+    }
+
+    /// Writes a text, with question marks for what is not UTF-8: as many, so that its length holds.
+    fn push_text(&mut self, value: &[u8]) {
+        for chunk in value.utf8_chunks() {
+            self.block.extend_from_slice(chunk.valid().as_bytes());
+            self.block
+                .extend(core::iter::repeat_n(b'?', chunk.invalid().len()));
         }
     }
 
@@ -214,7 +227,12 @@ impl<R: Read> Read for TidyBlocks<R> {
             if self.is_lost {
                 return self.file.read(room);
             }
-            self.next_block()?;
+            if let Err(error) = self.next_block() {
+                // Half a block is none.
+                self.block.clear();
+                self.at = 0;
+                return Err(error);
+            }
         }
         let rest = &self.block[self.at..];
         let len = rest.len().min(room.len());

@@ -85,7 +85,8 @@ impl<W: Write> CaptureWriter<W> {
     /// `timestamp` counts from the start of 1970; what is after the year 2554 does not fit.
     ///
     /// # Errors
-    /// [`CaptureError::Io`] if it cannot be written.
+    /// [`CaptureError::Io`] if it cannot be written, [`CaptureError::NoSuchInterface`] if the
+    /// interface is of another writer, which has more of them.
     pub fn packet(
         &mut self,
         interface: InterfaceId,
@@ -96,7 +97,8 @@ impl<W: Write> CaptureWriter<W> {
         self.cut_packet(interface, timestamp, data, data.len(), comment)
     }
 
-    /// Writes the start of a packet that had `original_len` bytes.
+    /// Writes the start of a packet that had `original_len` bytes, or as many as are there if that is
+    /// less.
     ///
     /// # Errors
     /// As [`packet`](Self::packet).
@@ -108,6 +110,13 @@ impl<W: Write> CaptureWriter<W> {
         original_len: usize,
         comment: Option<&str>,
     ) -> Result<(), CaptureError> {
+        if interface.0 >= self.interfaces {
+            return Err(CaptureError::NoSuchInterface {
+                interface: interface.0,
+                count: usize::try_from(self.interfaces).unwrap_or(usize::MAX),
+            });
+        }
+        let original_len = original_len.max(data.len());
         let comment = comment.map(|text| EnhancedPacketOption::Comment(Cow::Borrowed(cut(text))));
         self.writer.write_pcapng_block(EnhancedPacketBlock {
             interface_id: interface.0,
@@ -159,7 +168,7 @@ impl<W: Write> PcapWriter<W> {
             datalink: link.for_file(),
             ts_resolution: TsResolution::NanoSecond,
             endianness: Endianness::Little,
-            snaplen: SNAP_LEN,
+            snaplen: u32::try_from(SNAP_LEN).unwrap_or(u32::MAX),
             ..PcapHeader::default()
         };
         Ok(Self(ClassicWriter::with_header(file, header)?))
@@ -167,13 +176,29 @@ impl<W: Write> PcapWriter<W> {
 
     /// Writes a packet, with its link layer if it has one.
     ///
-    /// `timestamp` counts from the start of 1970; what is after the year 2106 does not fit.
+    /// `timestamp` counts from the start of 1970; what is after the year 2106 does not fit. Of more
+    /// than 262,144 bytes the first are written, as tcpdump does, and how many there were.
     ///
     /// # Errors
     /// [`CaptureError::Io`] if it cannot be written.
     pub fn packet(&mut self, timestamp: Duration, data: &[u8]) -> Result<(), CaptureError> {
+        self.cut_packet(timestamp, data, data.len())
+    }
+
+    /// Writes the start of a packet that had `original_len` bytes, or as many as are there if that is
+    /// less.
+    ///
+    /// # Errors
+    /// As [`packet`](Self::packet).
+    pub fn cut_packet(
+        &mut self,
+        timestamp: Duration,
+        data: &[u8],
+        original_len: usize,
+    ) -> Result<(), CaptureError> {
         let latest = Duration::from_secs(u32::MAX.into());
-        let len = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        let len = u32::try_from(original_len.max(data.len())).unwrap_or(u32::MAX);
+        let data = data.get(..SNAP_LEN).unwrap_or(data);
         let packet = PcapPacket::new(timestamp.min(latest), len, data);
         self.0.write_packet(&packet)?;
         Ok(())
@@ -191,7 +216,7 @@ impl<W: Write> PcapWriter<W> {
 }
 
 /// The longest packet of a file, in bytes, as tcpdump has it.
-const SNAP_LEN: u32 = 262_144;
+const SNAP_LEN: usize = 262_144;
 
 /// Cuts a text to what an option can have.
 fn cut(text: &str) -> &str {

@@ -365,3 +365,129 @@ fn a_simple_packet_is_as_long_as_its_interface_cuts_it() {
         );
     }
 }
+
+#[test]
+fn the_clock_of_an_interface_counts_behind_any_number_of_notes() {
+    for order in ORDERS {
+        let options = [
+            order.option(1, b"note").repeat(200),
+            order.option(9, &[9]),
+            order.option(14, &[0; 8]),
+        ];
+        let file = [
+            order.section(),
+            order.interface(0, &options.concat()),
+            order.packet(6, &order.option(1, b"note").repeat(65)),
+        ];
+        let file = file.concat();
+        let mut reader = CaptureReader::new(&file[..]).unwrap();
+        let packet = reader.next().unwrap().unwrap();
+        assert_eq!(packet.timestamp, Duration::from_nanos((1 << 32) + 7));
+        assert_eq!(packet.comments.len(), 64);
+        assert_eq!(reader.interfaces()[0].comments.len(), 64);
+    }
+}
+
+#[test]
+fn sections_may_be_of_different_orders() {
+    let [little, big] = ORDERS;
+    let section = |order: Order, name: &[u8], digits| {
+        let options = [order.option(2, name), order.option(9, &[digits])].concat();
+        let blocks = [
+            order.section(),
+            order.interface(0, &options),
+            order.packet(6, &order.option(1, name)),
+            order.packet(2, &order.option(1, name)),
+        ];
+        blocks.concat()
+    };
+    let file = [
+        section(little, b"first", 9),
+        section(big, b"second", 6),
+        section(little, b"third", 9),
+    ];
+    let packets = all(&file.concat()).unwrap();
+    let read: Vec<_> = packets
+        .iter()
+        .map(|it| (it.timestamp, &it.comments[0][..]))
+        .collect();
+    let (nanos, micros) = (
+        Duration::from_nanos((1 << 32) + 7),
+        Duration::from_micros((1 << 32) + 7),
+    );
+    let expected = [(nanos, "first"), (micros, "second"), (nanos, "third")];
+    let expected = expected.into_iter().flat_map(|it| [it; 2]);
+    assert!(read.iter().copied().eq(expected), "{read:?}");
+}
+
+#[test]
+fn texts_that_are_not_utf_8_are_read_with_question_marks() {
+    for order in ORDERS {
+        let blocks = [
+            order.section(),
+            order.interface(
+                0,
+                &[
+                    order.option(2, b"Br\xfccke 1"),
+                    order.option(1, b"\xff\xfe"),
+                ]
+                .concat(),
+            ),
+            order.packet(6, &order.option(1, "größer\u{20ac}".as_bytes())),
+            order.packet(2, &order.option(1, b"cut \xe2\x82")),
+        ];
+        let file = blocks.concat();
+        let mut reader = CaptureReader::new(&file[..]).unwrap();
+        assert_eq!(reader.next().unwrap().unwrap().comments, ["größer€"]);
+        assert_eq!(reader.next().unwrap().unwrap().comments, ["cut ??"]);
+        assert_eq!(reader.interfaces()[0].name, "Br?cke 1");
+        assert_eq!(reader.interfaces()[0].comments, ["??"]);
+    }
+}
+
+#[test]
+fn a_packet_is_never_shorter_than_what_is_there_of_it() {
+    let mut writer = CaptureWriter::new(Vec::new()).unwrap();
+    let interface = writer.interface("wg0", LinkType::RAW).unwrap();
+    let written = writer.cut_packet(interface, Duration::ZERO, &[0x45; 20], 7, None);
+    written.unwrap();
+    let packets = all(&writer.finish().unwrap()).unwrap();
+    assert_eq!((packets[0].data.len(), packets[0].original_len), (20, 20));
+
+    let mut writer = PcapWriter::new(Vec::new(), LinkType::RAW).unwrap();
+    let written = writer.cut_packet(Duration::ZERO, &[0x45; 20], 7);
+    written.unwrap();
+    let written = writer.cut_packet(Duration::ZERO, &[0x45; 20], 1420);
+    written.unwrap();
+    let packets = all(&writer.finish().unwrap()).unwrap();
+    let lens: Vec<_> = packets
+        .iter()
+        .map(|it| (it.data.len(), it.original_len))
+        .collect();
+    assert_eq!(lens, [(20, 20), (20, 1420)]);
+}
+
+#[test]
+fn a_packet_beyond_what_a_pcap_file_holds_is_cut() {
+    let mut writer = PcapWriter::new(Vec::new(), LinkType::RAW).unwrap();
+    let written = writer.packet(Duration::ZERO, &vec![0x45; 262_145]);
+    written.unwrap();
+    let packets = all(&writer.finish().unwrap()).unwrap();
+    let lens = (packets[0].data.len(), packets[0].original_len);
+    assert_eq!(lens, (262_144, 262_145));
+}
+
+#[test]
+fn an_interface_of_another_writer_is_refused_with_how_many_there_are() {
+    let mut other = CaptureWriter::new(Vec::new()).unwrap();
+    other.interface("one", LinkType::RAW).unwrap();
+    let second = other.interface("two", LinkType::RAW).unwrap();
+    let mut writer = CaptureWriter::new(Vec::new()).unwrap();
+    writer.interface("one", LinkType::RAW).unwrap();
+    let error = writer.packet(second, Duration::ZERO, &[0x45], None);
+    let expected = (1, 1);
+    assert!(matches!(
+        error,
+        Err(CaptureError::NoSuchInterface { interface, count }) if (interface, count) == expected
+    ));
+}
