@@ -22,11 +22,14 @@ pub struct QuotedPacket<'a> {
     source: IpAddr,
     destination: IpAddr,
     protocol: Protocol,
+    hop_limit: u8,
+    total_len: usize,
+    identification: Option<u32>,
     /// What is there of the upper layer; nothing for a fragment that is not the first.
     upper: &'a [u8],
 }
 
-/// The ports of a quoted TCP segment or UDP datagram.
+/// The ports of a TCP segment, a UDP or UDP-Lite datagram or an SCTP packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ports {
@@ -60,6 +63,9 @@ impl<'a> QuotedPacket<'a> {
             source: IpAddr::V4(v4_source(header)),
             destination: IpAddr::V4(v4_destination(header)),
             protocol: Protocol::new(header[9]),
+            hop_limit: header[8],
+            total_len: u16::from_be_bytes([header[2], header[3]]).into(),
+            identification: Some(u16::from_be_bytes([header[4], header[5]]).into()),
             upper: upper.unwrap_or_default(),
         })
     }
@@ -71,7 +77,8 @@ impl<'a> QuotedPacket<'a> {
         let mut walk = Walk::new(header, bytes);
         // Where a header is cut off, the walk stands before it.
         let is_cut = walk.go_on().is_err();
-        let is_first = walk.fragment().is_none_or(|fragment| fragment.offset == 0);
+        let fragment = walk.fragment();
+        let is_first = fragment.is_none_or(|fragment| fragment.offset == 0);
         let upper = bytes
             .get(walk.cut().offset..)
             .filter(|_| is_first && !is_cut);
@@ -80,6 +87,9 @@ impl<'a> QuotedPacket<'a> {
             source: IpAddr::V6(v6_source(header)),
             destination: IpAddr::V6(v6_destination(header)),
             protocol: walk.protocol(),
+            hop_limit: header[7],
+            total_len: IPV6_HEADER_LEN + usize::from(u16::from_be_bytes([header[4], header[5]])),
+            identification: fragment.map(|fragment| fragment.identification),
             upper: upper.unwrap_or_default(),
         })
     }
@@ -112,6 +122,27 @@ impl<'a> QuotedPacket<'a> {
         self.protocol
     }
 
+    /// Returns the TTL or hop limit, as whoever quotes it got it.
+    #[must_use]
+    #[inline]
+    pub const fn hop_limit(&self) -> u8 {
+        self.hop_limit
+    }
+
+    /// Returns the length of the whole packet by its header, in bytes: more than is there of most.
+    #[must_use]
+    #[inline]
+    pub const fn total_len(&self) -> usize {
+        self.total_len
+    }
+
+    /// Returns the identification: 16 bits under IPv4, 32 under IPv6, where fragments alone have it.
+    #[must_use]
+    #[inline]
+    pub const fn identification(&self) -> Option<u32> {
+        self.identification
+    }
+
     /// Returns what is there of the upper layer.
     #[must_use]
     #[inline]
@@ -119,11 +150,15 @@ impl<'a> QuotedPacket<'a> {
         self.upper
     }
 
-    /// Returns the ports of TCP or UDP.
+    /// Returns the ports of TCP, UDP, UDP-Lite or SCTP.
     #[must_use]
     pub fn ports(&self) -> Option<Ports> {
         let [a, b, c, d] = *self.upper.first_chunk::<4>()?;
-        matches!(self.protocol, Protocol::TCP | Protocol::UDP).then_some(Ports {
+        let has_ports = matches!(
+            self.protocol,
+            Protocol::TCP | Protocol::UDP | Protocol::UDP_LITE | Protocol::SCTP
+        );
+        has_ports.then_some(Ports {
             source: u16::from_be_bytes([a, b]),
             destination: u16::from_be_bytes([c, d]),
         })

@@ -95,7 +95,8 @@ impl Subject {
                     sequence,
                 },
                 (Protocol::TCP, None) => Self::Other(destination),
-                _ => Self::Udp { local, remote },
+                (Protocol::UDP, _) => Self::Udp { local, remote },
+                _ => Self::Other(destination),
             });
         }
         Some(

@@ -111,6 +111,105 @@ fn errors_say_which_packet_they_are_about() {
 }
 
 #[test]
+fn codes_of_errors_are_told_apart_as_tcpdump_does() {
+    let quoted = four().udp(1000, 53).build();
+    let cases = [
+        (5, 0, [10, 0, 0, 9], "redirect 10.0.0.2 to net 10.0.0.9"),
+        (5, 1, [10, 0, 0, 9], "redirect 10.0.0.2 to host 10.0.0.9"),
+        (5, 2, [10, 0, 0, 9], "redirect-tos 10.0.0.2 to net 10.0.0.9"),
+        (
+            5,
+            3,
+            [10, 0, 0, 9],
+            "redirect-tos 10.0.0.2 to host 10.0.0.9",
+        ),
+        (5, 4, [10, 0, 0, 9], "redirect-#4 10.0.0.2 to 10.0.0.9"),
+        (11, 1, [0; 4], "ip reassembly time exceeded"),
+        (11, 2, [0; 4], "time exceeded-#2"),
+        (12, 0, [9, 0, 0, 0], "parameter problem - octet 9"),
+        (12, 2, [9, 0, 0, 0], "parameter problem - code 2"),
+        (3, 5, [0; 4], "10.0.0.2 unreachable - source route failed"),
+        (3, 6, [0; 4], "net 10.0.0.2 unreachable - unknown"),
+        (3, 9, [0; 4], "net 10.0.0.2 unreachable - admin prohibited"),
+        (3, 12, [0; 4], "host 10.0.0.2 unreachable - tos prohibited"),
+        (
+            3,
+            13,
+            [0; 4],
+            "host 10.0.0.2 unreachable - admin prohibited filter",
+        ),
+        (3, 16, [0; 4], "10.0.0.2 unreachable - #16"),
+    ];
+    for (kind, code, word, expected) in cases {
+        let bytes = four().icmp(kind, code).word(word).payload(&quoted).build();
+        let expected = format!("IP 10.0.0.1 > 10.0.0.2: ICMP {expected}, length 36");
+        assert_eq!(line(&bytes), expected);
+    }
+    let quoted = six().udp(1000, 53).build();
+    let cases = [
+        (1, 0, "destination unreachable, unreachable route fd00::2"),
+        (
+            1,
+            2,
+            "destination unreachable, beyond scope fd00::2, source address fd00::1",
+        ),
+        (1, 3, "destination unreachable, unreachable address fd00::2"),
+        (
+            1,
+            4,
+            "destination unreachable, unreachable port, fd00::2 udp port 53",
+        ),
+        (3, 0, "time exceeded in-transit for fd00::2"),
+        (3, 1, "time exceeded in-transit (reassembly)"),
+        (3, 2, "time exceeded in-transit, unknown code (2)"),
+        (4, 1, "parameter problem, next header - octet 6"),
+        (4, 3, "parameter problem, incomplete header chain - octet 6"),
+    ];
+    for (kind, code, expected) in cases {
+        let message = six().icmp(kind, code);
+        let pointer = if kind == 4 { 6 } else { 0 };
+        let bytes = message.word([0, 0, 0, pointer]).payload(&quoted).build();
+        let expected = format!("IP6 fd00::1 > fd00::2: ICMP6, {expected}, length 56");
+        assert_eq!(line(&bytes), expected);
+    }
+}
+
+#[test]
+fn queries_of_icmp_are_shown_with_their_numbers() {
+    let times = [1_u32, 3_600_000, 7_325_004].map(u32::to_be_bytes).concat();
+    let routers = [10, 0, 0, 5, 0, 0, 0, 7].repeat(2);
+    let cases: [(u8, [u8; 4], &[u8], &str); 5] = [
+        (13, [0, 1, 0, 2], &[0; 12], "time stamp query id 1 seq 2"),
+        (
+            14,
+            [0, 1, 0, 2],
+            &times,
+            "time stamp reply id 1 seq 2: org 00:00:00.001, recv 01:00:00.000, \
+             xmit 02:02:05.004",
+        ),
+        (
+            18,
+            [0, 1, 0, 2],
+            &[255, 255, 255, 0],
+            "address mask is 0xffffff00",
+        ),
+        (
+            9,
+            [2, 2, 28, 157],
+            &routers,
+            "router advertisement lifetime 2:02:05 2: {10.0.0.5 7} {10.0.0.5 7}",
+        ),
+        (15, [0, 1, 0, 2], &[], "information request"),
+    ];
+    for (kind, word, body, expected) in cases {
+        let bytes = four().icmp(kind, 0).word(word).payload(body).build();
+        let len = 8 + body.len();
+        let expected = format!("IP 10.0.0.1 > 10.0.0.2: ICMP {expected}, length {len}");
+        assert_eq!(line(&bytes), expected);
+    }
+}
+
+#[test]
 fn packets_in_packets_are_shown_one_behind_the_other() {
     let inner = six().udp(1, 2).build();
     let bytes = four().bare(Protocol::IPV6).payload(&inner).build();
