@@ -4,7 +4,9 @@ use core::fmt;
 
 /// Says which layer and field made parsing stop, where it is and what was expected there.
 ///
-/// Offsets count bytes from the first byte of the layer that is named.
+/// Offsets count bytes from the first byte of the layer that is named; those of
+/// [`Layer::IcmpExtension`] count from the first byte of the ICMP message, where the structure was
+/// found in one.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -102,18 +104,6 @@ impl ParseError {
     }
 }
 
-impl ParseError {
-    /// Moves what an inner part said of itself into the `outer` layer, in which it starts at `by`.
-    #[cold]
-    pub(crate) const fn within(self, outer: Layer, by: usize) -> Self {
-        let mut moved = self.shifted(by);
-        match &mut moved {
-            Self::Truncated { layer, .. } | Self::Invalid { layer, .. } => *layer = outer,
-        }
-        moved
-    }
-}
-
 /// Makes the error for a layer whose fixed header is not all there.
 #[cold]
 pub(crate) const fn short_header(layer: Layer, needed: usize, available: usize) -> ParseError {
@@ -153,7 +143,7 @@ pub enum Layer {
     Icmpv4,
     /// Control messages for IPv6.
     Icmpv6,
-    /// The extension structure of control messages, taken by itself.
+    /// The extension structure of control messages.
     IcmpExtension,
     /// Internet group management.
     Igmp,
@@ -192,7 +182,7 @@ impl fmt::Display for Layer {
 pub enum Field {
     /// The part of the header that is always there.
     FixedHeader,
-    /// The version nibble.
+    /// The version: a nibble of IP and of ICMP extensions.
     Version,
     /// The header length (IPv4) or data offset (TCP), in bytes.
     HeaderLen,

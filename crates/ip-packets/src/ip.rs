@@ -254,10 +254,13 @@ impl<'a> IpPacket<'a> {
             }
             Layer::Authentication => AuthenticatedPacket::parse_lenient(payload)
                 .map(|it| it.map(Transport::Authenticated)),
+            Layer::IcmpExtension if self.version() == IpVersion::V4 => {
+                Icmpv4Message::parse_lenient(payload).map(|it| it.map(Transport::Icmpv4))
+            }
             Layer::Icmpv4 => {
                 Icmpv4Message::parse_lenient(payload).map(|it| it.map(Transport::Icmpv4))
             }
-            Layer::Icmpv6 => {
+            Layer::Icmpv6 | Layer::IcmpExtension => {
                 Icmpv6Message::parse_lenient(payload).map(|it| it.map(Transport::Icmpv6))
             }
             Layer::Igmp => IgmpMessage::parse_lenient(payload).map(|it| it.map(Transport::Igmp)),

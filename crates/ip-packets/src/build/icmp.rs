@@ -61,7 +61,10 @@ impl Icmp {
 }
 
 impl<P> IcmpBuilder<'_, P> {
-    /// Sets the type.
+    /// Sets the type; the word stays as it is.
+    ///
+    /// What the word says goes by the type: set it before [`extensions`](IcmpBuilder::extensions),
+    /// which write the length of the quote where the type has it at that moment.
     #[inline]
     pub const fn message_type(mut self, message_type: u8) -> Self {
         self.upper.message_type = message_type;
@@ -209,7 +212,8 @@ pub(crate) const fn quote_unit(version: IpVersion) -> usize {
     }
 }
 
-const fn icmp_layer(version: IpVersion) -> Layer {
+/// Returns the layer of messages of a version.
+pub(crate) const fn icmp_layer(version: IpVersion) -> Layer {
     match version {
         IpVersion::V4 => Layer::Icmpv4,
         IpVersion::V6 => Layer::Icmpv6,

@@ -33,7 +33,7 @@ pub use gre::{Gre, GreBuilder};
 pub use icmp::Quote;
 pub use icmp::{Icmp, IcmpBuilder, Icmpv4Body, Icmpv6Body, MultiPart};
 #[cfg(feature = "text")]
-pub(crate) use icmp::{length_octet, quote_unit};
+pub(crate) use icmp::{icmp_layer, length_octet, quote_unit};
 pub use igmp::{Igmp, IgmpBody, IgmpBuilder};
 pub use ip::{IpBuilder, ip, v4, v6};
 pub use ipv4::Ipv4Builder;
@@ -65,6 +65,12 @@ pub enum BuildError {
         len: usize,
         /// The greatest length it can say, in bytes.
         max: usize,
+    },
+    /// Something of which there must be a byte at least has none: a label of a domain name.
+    #[error("{layer} cannot have a domain name with an empty label")]
+    Empty {
+        /// The layer that has it.
+        layer: Layer,
     },
     /// There is more of something than its count can say.
     #[error("{layer} cannot count {count} entries, {max} at most")]

@@ -1,5 +1,6 @@
 //! Syntax to bytes: from the addresses inwards, then from the payload outwards.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
@@ -128,32 +129,63 @@ pub(super) fn build(parts: &[Part], defaults: &Defaults) -> Result<Carried, Prob
             ip::enter_payload(call, &mut at);
         }
     }
-    let mut carried = Carried::default();
+    let (mut carried, mut contents) = (Carried::default(), Contents::default());
     for (part, addresses) in parts.iter().zip(&around).rev() {
         let place = match part {
             Part::Text(bytes, place) => {
-                carried.bytes.splice(..0, bytes.iter().copied());
+                contents.push(Cow::Borrowed(bytes));
                 *place
             }
+            Part::Call(call) if argument::is_payload(&call.name) => {
+                contents.push(Cow::Owned(argument::payload(call)?));
+                call.at
+            }
             Part::Call(call) => {
+                contents.put_before(&mut carried);
                 build_call(call, addresses, &mut carried)?;
                 call.at
             }
         };
-        argument::check_len(carried.bytes.len(), place)?;
+        argument::check_len(carried.bytes.len() + contents.len, place)?;
     }
+    contents.put_before(&mut carried);
     match carried.extensions.first() {
         Some(left) => Err(Problem::new(left.at, ExpressionProblem::NoSuchError)),
         None => Ok(carried),
     }
 }
 
-fn build_call(call: &Call, addresses: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
-    if argument::is_payload(&call.name) {
-        let bytes = argument::payload(call)?;
-        carried.bytes.splice(..0, bytes);
-        return Ok(());
+/// Payloads that follow each other, the last first. They are put together at once: each by itself
+/// would move all that stands behind it.
+#[derive(Default)]
+struct Contents<'a> {
+    parts: Vec<Cow<'a, [u8]>>,
+    /// How long they are together, in bytes.
+    len: usize,
+}
+
+impl<'a> Contents<'a> {
+    fn push(&mut self, part: Cow<'a, [u8]>) {
+        self.len += part.len();
+        self.parts.push(part);
     }
+
+    /// Moves them before what is carried.
+    fn put_before(&mut self, carried: &mut Carried) {
+        if self.parts.is_empty() {
+            return;
+        }
+        let mut bytes = Vec::with_capacity(self.len + carried.bytes.len());
+        for part in self.parts.drain(..).rev() {
+            bytes.extend_from_slice(&part);
+        }
+        bytes.append(&mut carried.bytes);
+        carried.bytes = bytes;
+        self.len = 0;
+    }
+}
+
+fn build_call(call: &Call, addresses: &Addresses, carried: &mut Carried) -> Result<(), Problem> {
     let mut layers = LAYERS.iter().copied().flatten();
     let Some(layer) = layers.find(|layer| layer.name == canonical(&call.name)) else {
         return Err(Problem::new(

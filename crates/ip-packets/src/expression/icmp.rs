@@ -7,13 +7,13 @@ use super::argument::{self, Arguments, named, v4};
 use super::build::{Addresses, Carried, Extension, Layer, refused, without_ip};
 use super::error::{ExpressionProblem, Problem};
 use super::syntax::{Value, ValueKind};
-use crate::build::{length_octet, quote_unit};
+use crate::build::{icmp_layer, length_octet, quote_unit};
 use crate::header::IpVersion;
 use crate::icmp::{EXTENSION_HEADER_LEN, EXTENSION_VERSION, MIN_QUOTE_LEN, seal_structure};
 use crate::sequence::Element;
 use crate::{
-    GroupRecord, GroupRecordKind, IcmpObject, Icmpv4Type, Icmpv6Type, IgmpKind, IgmpType,
-    InterfaceInformation, InterfaceRole, MplsLabel, Protocol, Sequence, SourceQuery,
+    BuildError, GroupRecord, GroupRecordKind, IcmpObject, Icmpv4Type, Icmpv6Type, IgmpKind,
+    IgmpType, InterfaceInformation, InterfaceRole, MplsLabel, Protocol, Sequence, SourceQuery,
 };
 
 pub(super) const LAYERS: &[Layer] = &[
@@ -159,16 +159,8 @@ impl Message {
         at: &Addresses,
         carried: &mut Carried,
     ) -> Result<(), Problem> {
-        let length_at = length_octet(self.version, self.number);
-        let quoted_units = self.take_extension(carried).filter(|_| length_at.is_some());
-        // Where no octet is a length by the type, the one of errors is meant.
-        let length_at = length_at.unwrap_or(match self.version {
-            IpVersion::V4 => 1,
-            IpVersion::V6 => 0,
-        });
-        if let Some(len) = it.u8("length")?.or(quoted_units) {
-            self.word[length_at] = len;
-        }
+        let quote_len = self.take_extension(carried);
+        self.write_length(it, quote_len)?;
         self.body.append(&mut carried.bytes);
         let mut message = at
             .builder()
@@ -190,14 +182,46 @@ impl Message {
         Ok(())
     }
 
+    /// Writes how long a quote before extensions is, or what the expression says instead.
+    fn write_length(
+        &mut self,
+        it: &Arguments<'_>,
+        quote_len: Option<usize>,
+    ) -> Result<(), Problem> {
+        let by_type = length_octet(self.version, self.number);
+        // Where no octet is a length by the type, the one of errors is meant.
+        let at = by_type.unwrap_or(match self.version {
+            IpVersion::V4 => 1,
+            IpVersion::V6 => 0,
+        });
+        if let Some(len) = it.u8("length")? {
+            self.word[at] = len;
+            return Ok(());
+        }
+        let (Some(quote_len), Some(at)) = (quote_len, by_type) else {
+            return Ok(());
+        };
+        let (layer, unit) = (icmp_layer(self.version), quote_unit(self.version));
+        match u8::try_from(quote_len / unit) {
+            Ok(units) => self.word[at] = units,
+            // Who says the word says the octet in it.
+            Err(_) if it.value("word").is_some() => {}
+            Err(_) => {
+                let max = usize::from(u8::MAX) * unit;
+                BuildError::check_len(layer, quote_len, max).map_err(refused(it))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Puts an extension behind what is carried, if the type has one: errors have it behind the
     /// packet they quote, extended echo requests have nothing else. All others leave it to the
     /// error that quotes them.
     ///
-    /// Returns the length of the quote that the error says.
+    /// Returns the length of the quote before the extension of an error, in bytes.
     ///
     /// Source: RFC 4884 §4, RFC 8335 §2.
-    fn take_extension(&self, carried: &mut Carried) -> Option<u8> {
+    fn take_extension(&self, carried: &mut Carried) -> Option<usize> {
         let (is_error, is_request) = match self.version {
             IpVersion::V4 => {
                 let kind = Icmpv4Type::new(self.number);
@@ -230,8 +254,8 @@ impl Message {
 
 /// Fills up a quoted packet that an extension follows, and puts the extension there.
 ///
-/// Returns the length that the error says: in words of `unit` bytes.
-fn quote(carried: &mut Carried, unit: usize) -> Option<u8> {
+/// Returns the length of the quote in bytes, a multiple of `unit`.
+fn quote(carried: &mut Carried, unit: usize) -> Option<usize> {
     let extension = carried.extensions.pop()?;
     let len = carried
         .bytes
@@ -240,7 +264,7 @@ fn quote(carried: &mut Carried, unit: usize) -> Option<u8> {
         .next_multiple_of(unit);
     carried.bytes.resize(len, 0);
     carried.bytes.extend(extension.bytes);
-    u8::try_from(len / unit).ok()
+    Some(len)
 }
 
 /// RFC 4884 §7: version and checksum, then objects.

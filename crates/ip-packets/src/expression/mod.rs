@@ -18,6 +18,7 @@ mod error;
 mod extension;
 mod icmp;
 mod ip;
+mod link_options;
 mod multipath;
 mod neighbour;
 mod options;

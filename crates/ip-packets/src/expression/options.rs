@@ -3,15 +3,13 @@
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
-use super::argument::{self, Arguments, bytes, mac, number, number_from, v4, v6};
+use super::argument::{self, Arguments, bytes, named, number, number_from, v4, v6};
 use super::error::{ExpressionProblem, Problem};
-use super::multipath;
 use super::syntax::{Call, Value, ValueKind};
-use crate::sequence::Element;
+use super::{link_options, multipath};
 use crate::{
-    AccEcn, AccEcnOrder, DomainName, Ipv4Option, Ipv4OptionKind, Ipv4Route, Ipv4Timestamps,
-    Ipv6Option, NdpOption, NdpOptionKind, Pref64, PrefixFlags, PrefixInformation, RouteInformation,
-    RouterPreference, SackBlock, SackBlocks, Sequence, TcpOption, TcpOptionKind, UserTimeout,
+    AccEcn, AccEcnOrder, Ipv4Option, Ipv4OptionKind, Ipv4Route, Ipv4Timestamps, Ipv6Option,
+    SackBlock, SackBlocks, TcpOption, TcpOptionKind, UserTimeout,
 };
 
 /// One option: its name, its fields, and how it is written.
@@ -36,7 +34,7 @@ pub(super) const fn shape(
 }
 
 /// The fields of an option by its number.
-const RAW: &[&str] = &["kind", "data", "len"];
+pub(super) const RAW: &[&str] = &["kind", "data", "len"];
 const ROUTE: &[&str] = &["addresses", "pointer"];
 
 const IPV4: &[Shape] = &[
@@ -65,8 +63,9 @@ const IPV4: &[Shape] = &[
         put_ipv4(it, out, &Ipv4Option::Unknown { kind, data: &data })
     }),
     shape("opt", RAW, |it, out| {
-        let kind = it.needed("kind").and_then(argument::u8)?;
+        let kind: Ipv4OptionKind = it.needed("kind").and_then(named)?;
         let (start, data) = (out.len(), it.bytes("data")?);
+        let kind = kind.number();
         put_ipv4(it, out, &Ipv4Option::Unknown { kind, data: &data })?;
         override_len(it, &mut out[start..])
     }),
@@ -173,8 +172,9 @@ const TCP: &[Shape] = &[
         }
     }),
     shape("opt", RAW, |it, out| {
-        let kind = it.needed("kind").and_then(argument::u8)?;
+        let kind: TcpOptionKind = it.needed("kind").and_then(named)?;
         let (start, data) = (out.len(), it.bytes("data")?);
+        let kind = kind.number();
         put_tcp(it, out, &TcpOption::Unknown { kind, data: &data })?;
         override_len(it, &mut out[start..])
     }),
@@ -211,64 +211,6 @@ const TCP_NAMES: &[&str] = &[
 
 const ACCECN: &[&str] = &["first", "second", "third"];
 
-const NDP: &[Shape] = &[
-    shape("slla", &["address"], |it, out| {
-        let address = it.needed("address").and_then(mac)?;
-        put_ndp(it, out, &NdpOption::SourceLinkLayer(&address))
-    }),
-    shape("tlla", &["address"], |it, out| {
-        let address = it.needed("address").and_then(mac)?;
-        put_ndp(it, out, &NdpOption::TargetLinkLayer(&address))
-    }),
-    shape(
-        "prefix",
-        &["prefix", "length", "valid", "preferred", "flags"],
-        write_prefix,
-    ),
-    shape("quoted", &["data"], |it, out| {
-        put_ndp(it, out, &NdpOption::RedirectedHeader(&it.bytes("data")?))
-    }),
-    shape("mtu", &["mtu"], |it, out| {
-        let mtu = it.needed("mtu").and_then(argument::u32)?;
-        put_ndp(it, out, &NdpOption::Mtu(mtu))
-    }),
-    shape("nonce", &["data"], |it, out| {
-        put_ndp(it, out, &NdpOption::Nonce(&it.bytes("data")?))
-    }),
-    shape(
-        "route",
-        &["prefix", "length", "lifetime", "preference"],
-        write_route_information,
-    ),
-    shape("rdnss", &["lifetime", "addresses"], |it, out| {
-        let servers = it.v6s("addresses")?;
-        let option = NdpOption::RecursiveDns {
-            lifetime: it.u32("lifetime")?.unwrap_or(0),
-            servers: Sequence::new(&servers),
-        };
-        put_ndp(it, out, &option)
-    }),
-    shape("dnssl", &["lifetime", "domains"], write_search_list),
-    shape("captive", &["uri"], |it, out| {
-        put_ndp(it, out, &NdpOption::CaptivePortal(&it.bytes("uri")?))
-    }),
-    shape("pref64", &["prefix", "lifetime", "plc"], |it, out| {
-        let prefix = Pref64 {
-            prefix: it.needed("prefix").and_then(v6)?,
-            lifetime: it.u16("lifetime")?.unwrap_or(0),
-            prefix_len_code: it.bits("plc", 7)?.unwrap_or(0),
-        };
-        put_ndp(it, out, &NdpOption::Pref64(prefix))
-    }),
-    shape("opt", RAW, |it, out| {
-        let kind = it.needed("kind").and_then(argument::u8)?;
-        let (start, data) = (out.len(), it.bytes("data")?);
-        let kind = NdpOptionKind::new(kind);
-        put_ndp(it, out, &NdpOption::Unknown { kind, data: &data })?;
-        override_len(it, &mut out[start..])
-    }),
-];
-
 const NDP_NAMES: &[&str] = &[
     "slla", "tlla", "prefix", "quoted", "mtu", "nonce", "route", "rdnss", "dnssl", "captive",
     "pref64", "opt", "hex",
@@ -286,7 +228,7 @@ pub(super) fn tcp(values: &[Value]) -> Result<Vec<u8>, Problem> {
 
 /// Writes the options of neighbour discovery.
 pub(super) fn ndp(values: &[Value]) -> Result<Vec<u8>, Problem> {
-    write_all(values, &[NDP], NDP_NAMES)
+    write_all(values, &[link_options::SHAPES], NDP_NAMES)
 }
 
 /// Writes the options of an extension header, without the padding behind them.
@@ -406,21 +348,12 @@ fn put_ipv6(it: &Arguments<'_>, out: &mut Vec<u8>, option: &Ipv6Option<'_>) -> R
     Ok(())
 }
 
-/// Adds an option of neighbor discovery.
-fn put_ndp(it: &Arguments<'_>, out: &mut Vec<u8>, option: &NdpOption<'_>) -> Result<(), Problem> {
-    option.check().map_err(|_| too_long(it, 2038))?;
-    let start = out.len();
-    out.resize(start + option.encoded_len(), 0);
-    option.write(&mut out[start..]);
-    Ok(())
-}
-
-fn too_long(it: &Arguments<'_>, most: usize) -> Problem {
+pub(super) fn too_long(it: &Arguments<'_>, most: usize) -> Problem {
     Problem::new(it.at(), ExpressionProblem::TooLong { most })
 }
 
 /// Overrides the length field of an option, where the expression does.
-fn override_len(it: &Arguments<'_>, option: &mut [u8]) -> Result<(), Problem> {
+pub(super) fn override_len(it: &Arguments<'_>, option: &mut [u8]) -> Result<(), Problem> {
     if let (Some(len), Some(field)) = (it.u8("len")?, option.get_mut(1)) {
         *field = len;
     }
@@ -521,66 +454,6 @@ fn write_counters(
     }
 }
 
-/// RFC 4861 §4.6.2.
-fn write_prefix(it: &Arguments<'_>, out: &mut Vec<u8>) -> Result<(), Problem> {
-    const FLAGS: &[(&str, u64)] = &[("L", 0x80), ("A", 0x40), ("R", 0x20), ("P", 0x10)];
-    let flags = it
-        .read("flags", |value| argument::flags(value, FLAGS))?
-        .unwrap_or(0xc0);
-    let prefix = PrefixInformation {
-        prefix_len: it.bits("length", 128)?.unwrap_or(64),
-        flags: PrefixFlags::from_bits(flags.to_le_bytes()[0]),
-        valid_lifetime: it.u32("valid")?.unwrap_or(u32::MAX),
-        preferred_lifetime: it.u32("preferred")?.unwrap_or(u32::MAX),
-        prefix: it.needed("prefix").and_then(v6)?,
-    };
-    put_ndp(it, out, &NdpOption::Prefix(prefix))
-}
-
-/// RFC 4191 §2.3.
-fn write_route_information(it: &Arguments<'_>, out: &mut Vec<u8>) -> Result<(), Problem> {
-    let prefix_len = it.bits("length", 128)?.unwrap_or(64);
-    let route = RouteInformation {
-        prefix_len,
-        preference: RouterPreference::from_bits(it.bits("preference", 3)?.unwrap_or(0)),
-        lifetime: it.u32("lifetime")?.unwrap_or(0),
-        prefix: it.needed("prefix").and_then(v6)?,
-        prefix_octets: RouteInformation::octets_for(prefix_len),
-    };
-    put_ndp(it, out, &NdpOption::Route(route))
-}
-
-/// RFC 8106 §5.2: names in a list, or bytes as they are on the wire.
-fn write_search_list(it: &Arguments<'_>, out: &mut Vec<u8>) -> Result<(), Problem> {
-    let lifetime = it.u32("lifetime")?.unwrap_or(0);
-    let Some(Value {
-        kind: ValueKind::List(values),
-        ..
-    }) = it.value("domains")
-    else {
-        let data = [&[0; 2][..], &lifetime.to_be_bytes(), &it.bytes("domains")?].concat();
-        let kind = NdpOptionKind::DNS_SEARCH_LIST;
-        return put_ndp(it, out, &NdpOption::Unknown { kind, data: &data });
-    };
-    let names: Result<Vec<DomainName<'_>>, Problem> = values.iter().map(domain).collect();
-    let names = names?;
-    let option = NdpOption::DnsSearchList {
-        lifetime,
-        domains: Sequence::new(&names),
-    };
-    put_ndp(it, out, &option)
-}
-
-fn domain(value: &Value) -> Result<DomainName<'_>, Problem> {
-    match &value.kind {
-        ValueKind::Text(bytes) => core::str::from_utf8(bytes).ok(),
-        ValueKind::Word(word) => Some(word.as_str()),
-        _ => None,
-    }
-    .map(DomainName::new)
-    .ok_or_else(|| Problem::expected(value.at, "a domain, such as example.org"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -591,7 +464,7 @@ mod tests {
             (IPV4, &[][..], IPV4_NAMES),
             (IPV6, &[], IPV6_NAMES),
             (TCP, multipath::SHAPES, TCP_NAMES),
-            (NDP, &[], NDP_NAMES),
+            (link_options::SHAPES, &[], NDP_NAMES),
         ];
         for (shapes, more, names) in tables {
             let all = shapes.iter().chain(more);

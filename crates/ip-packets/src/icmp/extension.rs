@@ -295,6 +295,9 @@ impl<'a> Element<'a> for IcmpObject<'a> {
     }
 
     fn check(&self) -> Result<(), BuildError> {
+        if let Self::Interface(information) = self {
+            information.check()?;
+        }
         BuildError::check_len(
             Layer::IcmpExtension,
             self.encoded_len(),

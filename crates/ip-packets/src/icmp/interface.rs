@@ -2,6 +2,9 @@
 
 use core::net::IpAddr;
 
+use crate::BuildError;
+use crate::error::Layer;
+
 /// The bits of the kind that say what is there. RFC 5837 §4.1.
 const HAS_INDEX: u8 = 0x08;
 const HAS_ADDRESS: u8 = 0x04;
@@ -52,7 +55,8 @@ pub struct InterfaceInformation<'a> {
     pub index: Option<u32>,
     /// Its address.
     pub address: Option<IpAddr>,
-    /// Its name, in UTF-8: the first 63 bytes are written.
+    /// Its name, in UTF-8: at most 63 bytes. A longer one is refused by all that builds a packet and
+    /// says so; where it is written nevertheless, the first 63 bytes are.
     pub name: Option<&'a [u8]>,
     /// Its MTU, in bytes.
     pub mtu: Option<u32>,
@@ -107,6 +111,11 @@ impl<'a> InterfaceInformation<'a> {
         let name = self.written_name().map_or(0, padded_name_len);
         let words = usize::from(self.index.is_some()) + usize::from(self.mtu.is_some());
         words * 4 + address + name
+    }
+
+    pub(super) fn check(&self) -> Result<(), BuildError> {
+        let name_len = self.name.map_or(0, <[u8]>::len);
+        BuildError::check_len(Layer::IcmpExtension, name_len, MAX_NAME_LEN)
     }
 
     fn written_name(&self) -> Option<&'a [u8]> {

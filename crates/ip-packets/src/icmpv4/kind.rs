@@ -17,8 +17,10 @@ const ROUTER_ENTRY_WORDS: u8 = 2;
 
 /// What a message says.
 ///
-/// Reserved bits are not kept, nor the code where it has no meaning; the message's own accessors
-/// have them, and the extensions of errors. All else writes back as it was.
+/// Reserved bits are not kept, nor the code where it has no meaning, nor the extensions of errors
+/// with the octet that says where they start, nor the checksum of the extension structure that an
+/// extended echo request is: absent or wrong, it is written as it should be. The message's own
+/// accessors have all of them. All else writes back as it was.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Icmpv4Kind<'a> {
@@ -178,7 +180,7 @@ pub(super) fn check(
         Icmpv4Type::ADDRESS_MASK_REQUEST | Icmpv4Type::ADDRESS_MASK_REPLY => 4,
         Icmpv4Type::EXTENDED_ECHO_REQUEST => {
             return ExtendedEchoRequest::check(body)
-                .map_err(|error| error.within(Layer::Icmpv4, ICMP_HEADER_LEN));
+                .map_err(|error| error.shifted(ICMP_HEADER_LEN));
         }
         Icmpv4Type::ROUTER_ADVERTISEMENT => {
             let [count, words, _, _] = word;
@@ -246,7 +248,7 @@ impl<'a> Icmpv4Kind<'a> {
         Some(match message_type {
             Icmpv4Type::SOURCE_QUENCH => Self::SourceQuench { quoted: body },
             Icmpv4Type::ROUTER_ADVERTISEMENT
-                if word[1] == ROUTER_ENTRY_WORDS && body.len() <= usize::from(word[0]) * 8 =>
+                if word[1] == ROUTER_ENTRY_WORDS && body.len() == usize::from(word[0]) * 8 =>
             {
                 Self::RouterAdvertisement {
                     code: Icmpv4RouterCode::new(code),

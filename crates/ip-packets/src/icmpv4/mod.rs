@@ -113,6 +113,6 @@ impl<'a> Icmpv4Message<'a> {
             }
             _ => Ok(None),
         };
-        found.map_err(|error| error.within(Layer::Icmpv4, ICMP_HEADER_LEN))
+        found.map_err(|error| error.shifted(ICMP_HEADER_LEN))
     }
 }

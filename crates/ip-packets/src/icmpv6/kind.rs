@@ -16,8 +16,10 @@ use crate::{BuildError, Echo, ExtendedEchoReply, ExtendedEchoRequest, Sequence, 
 
 /// What a message says.
 ///
-/// Reserved bits are not kept, nor the code where it has no meaning; the message's own accessors
-/// have them, and the extensions of errors. All else writes back as it was.
+/// Reserved bits are not kept, nor the code where it has no meaning, nor the extensions of errors
+/// with the octet that says where they start, nor the checksum of the extension structure that an
+/// extended echo request is: absent or wrong, it is written as it should be. The message's own
+/// accessors have all of them. All else writes back as it was.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Icmpv6Kind<'a> {
@@ -156,7 +158,7 @@ pub(super) fn check(message_type: Icmpv6Type, body: &[u8]) -> Result<(), ParseEr
         Icmpv6Type::MLD2_REPORT => mld::records(body).stopped,
         Icmpv6Type::EXTENDED_ECHO_REQUEST => {
             let checked = ExtendedEchoRequest::check(rest);
-            return checked.map_err(|error| error.within(Layer::Icmpv6, HEADER_LEN + needed));
+            return checked.map_err(|error| error.shifted(HEADER_LEN + needed));
         }
         _ => None,
     };

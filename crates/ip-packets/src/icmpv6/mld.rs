@@ -25,12 +25,14 @@ pub struct MldQuery<'a> {
 }
 
 impl<'a> MldQuery<'a> {
-    /// Reads what follows the group; `None` if something follows that belongs to no version.
+    /// Reads what follows the group; `None` if something follows that belongs to no version, or is
+    /// cut off: as a query of version 1 it would say another time.
     pub(super) fn read(word: [u8; 4], group: Ipv6Addr, rest: &'a [u8]) -> Option<Self> {
-        Some(Self {
+        let v2 = SourceQuery::read_all(rest)?;
+        (v2.is_some() || rest.is_empty()).then_some(Self {
             maximum_response: u16::from_be_bytes([word[0], word[1]]),
             group,
-            v2: SourceQuery::read_all(rest)?,
+            v2,
         })
     }
 

@@ -55,8 +55,8 @@ impl<'a> Icmpv6Message<'a> {
     /// Reads what there is of a message: see [`Lenient`].
     ///
     /// What is too short for its type, or has bytes behind what its type has, is
-    /// [`Icmpv6Kind::Other`]; options and records are there up
-    /// to the first that cannot be read.
+    /// [`Icmpv6Kind::Other`], as is a query for listeners whose sources are cut off; options and
+    /// records are there up to the first that cannot be read.
     ///
     /// # Errors
     /// [`ParseError`] if there are less than 4 bytes.
@@ -127,6 +127,6 @@ impl<'a> Icmpv6Message<'a> {
             }
             _ => Ok(None),
         };
-        found.map_err(|error| error.within(Layer::Icmpv6, HEADER_LEN + WORD_LEN))
+        found.map_err(|error| error.shifted(HEADER_LEN + WORD_LEN))
     }
 }

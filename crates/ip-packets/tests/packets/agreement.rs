@@ -3,9 +3,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use wirecraft_ip_packets::{
-    AuthenticationHeader, Defaults, Expression, IcmpObject, IcmpObjectClass, Icmpv6Kind, IgmpKind,
-    IpPacket, IpPacketMut, Ipv6Extension, Ipv6Option, Ipv6Options, MplsLabel, Protocol,
-    RoutingHeader, RplRoute, Sequence, Transport, v4, v6,
+    AuthenticationHeader, Defaults, Expression, ExpressionProblem, IcmpObject, IcmpObjectClass,
+    Icmpv6Kind, IgmpKind, IpPacket, IpPacketMut, Ipv6Extension, Ipv6Option, Ipv6Options, MplsLabel,
+    Protocol, RoutingHeader, RplRoute, Sequence, Transport, v4, v6,
 };
 
 const SOURCE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -62,6 +62,51 @@ fn extensions_leave_the_word_alone_where_no_octet_of_it_is_a_length() {
     let expired = v4(SOURCE, DESTINATION).icmp(11, 0).payload(b"quoted");
     let text = built(r#"ip()/icmp(type=11)/"quoted"/ext([mpls(16)])"#);
     assert_eq!(text, expired.extensions(&objects).build());
+}
+
+#[test]
+fn a_quote_too_long_for_its_octet_is_refused_unless_the_octet_is_given() {
+    let refused = |text: &str| {
+        let expression = text.parse::<Expression>();
+        let error = expression.and_then(|it| it.build(&DEFAULTS)).unwrap_err();
+        match error.problem() {
+            ExpressionProblem::Build(error) => error,
+            other => panic!("{other:?}"),
+        }
+    };
+    let quote = [0; 1024];
+    let objects = [IcmpObject::InterfaceIndex(7)];
+    let four = v4(SOURCE, DESTINATION).icmp(11, 0).payload(&quote);
+    let four = four.extensions_unlimited(&objects);
+    let text = "ip()/icmp(type=11)/zeros(1024)/ext([ifindex(7)])";
+    assert_eq!(Some(refused(text)), four.try_build().err());
+    let six = v6(SOURCE_V6, DESTINATION_V6).icmp(1, 0);
+    let long = [0; 2048];
+    let six = six.payload(&long).extensions_unlimited(&objects);
+    let text = "ip6()/icmp6(type=1)/zeros(2048)/ext([ifindex(7)])";
+    assert_eq!(Some(refused(text)), six.try_build().err());
+    let given = built("ip()/icmp(type=11,length=9)/zeros(1024)/ext([ifindex(7)])");
+    assert_eq!(given, four.word([0, 9, 0, 0]).build());
+    let given = built("ip()/icmp(type=11,word=0x00090000)/zeros(1024)/ext([ifindex(7)])");
+    assert_eq!(given, four.word([0, 9, 0, 0]).build());
+    let most = four.word([0; 4]).build().len() - 4;
+    let whole = built("ip()/icmp(type=11)/zeros(1020)/ext([ifindex(7)])");
+    assert_eq!((whole.len(), whole[25]), (most, 255));
+}
+
+#[test]
+fn names_that_cannot_be_written_are_refused_in_expressions_too() {
+    let long = "x".repeat(64);
+    for text in [
+        r#"ip6()/ra(options=[dnssl(60,["corp..example"])])"#.to_owned(),
+        format!(r#"ip6()/ra(options=[dnssl(60,["{long}.example"])])"#),
+        format!(r#"ip()/icmp(type=11)/ext([iface(name="{long}")])"#),
+    ] {
+        let expression = text.parse::<Expression>();
+        let error = expression.and_then(|it| it.build(&DEFAULTS)).unwrap_err();
+        let is_refused = matches!(error.problem(), ExpressionProblem::Build(_));
+        assert!(is_refused, "{error}");
+    }
 }
 
 #[test]
@@ -182,4 +227,38 @@ fn messages_about_multicast_routers_end_behind_the_checksum() {
     assert_eq!((bytes.len(), &bytes), (44, &builder.build()));
     let raw = v6(SOURCE_V6, DESTINATION_V6).icmp(153, 0).without_word();
     assert_eq!(raw.build(), bytes);
+}
+
+#[test]
+fn options_by_number_may_be_named() {
+    for (named, numbered) in [
+        (
+            "ip(options=[opt(security,hex(00))])",
+            "ip(options=[opt(130,hex(00))])",
+        ),
+        (
+            "ip()/tcp(options=[opt(mss,hex(05b4))])",
+            "ip()/tcp(options=[opt(2,hex(05b4))])",
+        ),
+        (
+            "ip6()/ra(options=[opt(card-request,hex(000102030405))])",
+            "ip6()/ra(options=[opt(138,hex(000102030405))])",
+        ),
+    ] {
+        assert_eq!(built(named), built(numbered), "{named}");
+    }
+}
+
+#[test]
+fn many_payloads_behind_each_other_are_put_together_in_their_order() {
+    let texts: Vec<String> = (0..20_000_u32)
+        .map(|at| format!("hex({:02x})", at % 251))
+        .collect();
+    let bytes = built(&format!("ip()/udp()/{}", texts.join("/")));
+    let expected: Vec<u8> = (0..20_000_u32)
+        .map(|at| u8::try_from(at % 251).unwrap())
+        .collect();
+    assert_eq!(bytes[28..], expected);
+    let mixed = built(r#"ip()/udp()/"a"/hex(62)/"c"/zeros(1)"#);
+    assert_eq!(mixed[28..], *b"abc\0");
 }

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 use wirecraft_ip_packets::{
-    AuthenticationHeader, Expected, Field, IcmpExtensions, Icmpv6Message, IpPacket, Ipv4Packet,
-    Ipv6Extension, Ipv6Packet, Layer, Lenient, ParseError, Protocol, TcpSegment, Transport,
-    UdpDatagram, v4, v6,
+    AuthenticationHeader, Expected, Field, IcmpExtensions, Icmpv4Kind, Icmpv4Message, Icmpv6Kind,
+    Icmpv6Message, IpPacket, Ipv4Packet, Ipv6Extension, Ipv6Packet, Layer, Lenient, ParseError,
+    Protocol, TcpSegment, Transport, UdpDatagram, v4, v6,
 };
 
 use crate::strategies::{damaged, spec};
@@ -243,7 +243,7 @@ fn extensions_of_another_version_and_cut_ones_are_read_as_far_as_it_goes() {
 }
 
 #[test]
-fn errors_in_extensions_name_the_message_they_are_in() {
+fn errors_in_extensions_name_them_and_count_from_the_message() {
     let quoted = [0x60; 128];
     let mut bytes = v6(SOURCE_V6, DESTINATION_V6)
         .icmp(3, 0)
@@ -255,8 +255,69 @@ fn errors_in_extensions_name_the_message_they_are_in() {
     let error = message.extensions().unwrap_err();
     assert_eq!(
         (error.layer(), error.offset()),
-        (Layer::Icmpv6, 8 + 128 + 4)
+        (Layer::IcmpExtension, 8 + 128 + 4)
     );
+    let mut bytes = v6(SOURCE_V6, DESTINATION_V6)
+        .icmp(3, 0)
+        .word([16, 0, 0, 0])
+        .payload(&quoted)
+        .build();
+    bytes.extend([0x10, 0, 0, 0]);
+    let message = Icmpv6Message::parse(&bytes[40..]).unwrap();
+    let expected = "ICMP extension has 1 as its version (byte 136), expected 2";
+    assert_eq!(message.extensions().unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn an_extended_echo_whose_structure_is_cut_off_says_so_and_stays_a_message() {
+    let expected = "ICMP extension is cut off at its fixed header (byte 8): \
+                    12 bytes needed, 9 there";
+    let four = v4(SOURCE, DESTINATION).icmp(42, 0).payload(&[0x20]).build();
+    let six = v6(SOURCE_V6, DESTINATION_V6).icmp(160, 0);
+    let six = six.payload(&[0x20]).build();
+    for bytes in [four, six] {
+        let read = transport(&bytes);
+        assert_eq!(read.stopped.unwrap().to_string(), expected);
+        let is_message = matches!(read.read, Transport::Icmpv4(_) | Transport::Icmpv6(_));
+        assert!(is_message, "{read:?}");
+    }
+}
+
+#[test]
+fn an_advertisement_with_fewer_routers_than_it_counts_is_other() {
+    let entries = [7; 16];
+    let message = |count| {
+        let message = v4(SOURCE, DESTINATION).icmp(9, 0).word([count, 2, 0, 9]);
+        message.payload(&entries).build()
+    };
+    let read = |bytes: &[u8]| {
+        Icmpv4Message::parse_lenient(&bytes[20..])
+            .map(|it| matches!(it.read.kind(), Icmpv4Kind::Other { .. }))
+    };
+    assert_eq!(read(&message(2)), Ok(false));
+    assert_eq!(read(&message(3)), Ok(true));
+    assert_eq!(read(&message(1)), Ok(true));
+}
+
+#[test]
+fn a_query_for_listeners_whose_sources_are_cut_off_is_of_no_version() {
+    let message = |behind: &[u8]| {
+        let body = [&[1; 16], behind].concat();
+        let message = v6(SOURCE_V6, DESTINATION_V6).icmp(130, 0);
+        message.word([0x90, 0, 0, 0]).payload(&body).build()
+    };
+    let delay = |bytes: &[u8]| {
+        let message = Icmpv6Message::parse_lenient(&bytes[40..]).unwrap().read;
+        match message.kind() {
+            Icmpv6Kind::MldQuery(query) => Some(query.maximum_response_delay().as_millis()),
+            Icmpv6Kind::Other { .. } => None,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(delay(&message(&[])), Some(0x9000));
+    assert_eq!(delay(&message(&[2, 0, 0, 0])), Some(65_536));
+    assert_eq!(delay(&message(&[2])), None);
+    assert_eq!(delay(&message(&[2, 0, 0, 1, 7])), None);
 }
 
 #[test]

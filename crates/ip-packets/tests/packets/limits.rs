@@ -3,11 +3,11 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use wirecraft_ip_packets::{
-    AuthenticationHeader, BuildError, GroupRecord, GroupRecordKind, IcmpObject, IcmpObjectClass,
-    Icmpv4Kind, Icmpv4RouterCode, Icmpv6Kind, IgmpKind, Ipv4Builder, Ipv6Builder, Ipv6Extension,
-    Ipv6Fragment, Ipv6Option, Ipv6Options, Ipv6RoutingKind, Layer, MldQuery, NdpOption,
-    NdpOptionKind, Protocol, RouterEntry, RoutingHeader, SctpChunk, SctpChunkType, Sequence,
-    SourceQuery, TcpOption, UserTimeout, v4, v6,
+    AuthenticationHeader, BuildError, DomainName, GroupRecord, GroupRecordKind, IcmpObject,
+    IcmpObjectClass, Icmpv4Kind, Icmpv4RouterCode, Icmpv6Kind, IgmpKind, InterfaceInformation,
+    Ipv4Builder, Ipv6Builder, Ipv6Extension, Ipv6Fragment, Ipv6Option, Ipv6Options,
+    Ipv6RoutingKind, Layer, MldQuery, NdpOption, NdpOptionKind, Protocol, RouterEntry,
+    RoutingHeader, SctpChunk, SctpChunkType, Sequence, SourceQuery, TcpOption, UserTimeout, v4, v6,
 };
 
 fn four() -> Ipv4Builder<'static> {
@@ -143,6 +143,49 @@ fn an_object_of_an_icmp_extension_is_at_most_65535_bytes() {
     };
     assert_eq!(with(65_531), None);
     assert_eq!(with(65_532), too_long(Layer::IcmpExtension, 65_536, 65_535));
+}
+
+#[test]
+fn a_name_of_an_interface_is_at_most_63_bytes() {
+    let with = |len: usize| {
+        let name = vec![b'x'; len];
+        let information = InterfaceInformation {
+            name: Some(&name),
+            ..InterfaceInformation::default()
+        };
+        let objects = [IcmpObject::Interface(information)];
+        let message = four().icmp(11, 0).extensions(&objects);
+        message.try_build().err()
+    };
+    assert_eq!(with(63), None);
+    assert_eq!(with(64), too_long(Layer::IcmpExtension, 64, 63));
+}
+
+#[test]
+fn a_domain_name_has_labels_of_1_to_63_bytes_and_255_at_most() {
+    let with = |name: &str| {
+        let domains = [DomainName::new(name)];
+        let options = [NdpOption::DnsSearchList {
+            lifetime: 1,
+            domains: Sequence::new(&domains),
+        }];
+        let options = Sequence::new(&options);
+        let message = Icmpv6Kind::RouterSolicitation { options };
+        six().icmpv6(message).try_build().err()
+    };
+    let label = "x".repeat(63);
+    assert_eq!(with("corp.example."), None);
+    assert_eq!(with(&label), None);
+    let error = too_long(Layer::Icmpv6, 64, 63);
+    assert_eq!(with(&format!("a.{label}x.b")), error);
+    for name in ["", ".", "corp..example", ".example", "example.."] {
+        let layer = Layer::Icmpv6;
+        assert_eq!(with(name), Some(BuildError::Empty { layer }), "{name}");
+    }
+    let three = [&label[..]; 3].join(".");
+    assert_eq!(with(&format!("{three}.{}", &label[..61])), None);
+    let error = too_long(Layer::Icmpv6, 256, 255);
+    assert_eq!(with(&format!("{three}.{}", &label[..62])), error);
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 use core::fmt;
 
+use crate::BuildError;
 use crate::error::{Field, Layer, ParseError};
 use crate::sequence::{Element, cut, too_short};
 
 /// The most bytes of a label.
 const MAX_LABEL_LEN: usize = 63;
+/// The most bytes of a name, with the lengths of its labels and the zero at its end.
+const MAX_NAME_LEN: usize = 255;
 
 /// A domain name: labels, uncompressed.
 ///
@@ -24,7 +27,10 @@ enum Form<'a> {
 impl<'a> DomainName<'a> {
     /// Takes a name such as `example.org`; a dot at its end changes nothing.
     ///
-    /// Of a label longer than 63 bytes the first 63 are written.
+    /// A label has 1 to 63 bytes, and a name at most 255 with the length of each label and a zero at
+    /// the end: what is not so is refused by all that builds a packet and says so. Where it is
+    /// written nevertheless, as by [`build`](crate::PacketBuilder::build), of a longer label the
+    /// first 63 bytes are, and nothing from an empty label on.
     #[must_use]
     pub const fn new(name: &'a str) -> Self {
         Self(Form::Text(name))
@@ -115,6 +121,21 @@ impl<'a> Element<'a> for DomainName<'a> {
 
     fn encoded_len(&self) -> usize {
         self.labels().map(|label| 1 + label.len()).sum::<usize>() + 1
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        let Form::Text(text) = self.0 else {
+            return Ok(());
+        };
+        let name = text.strip_suffix('.').unwrap_or(text);
+        for label in name.split('.') {
+            if label.is_empty() {
+                let layer = Layer::Icmpv6;
+                return Err(BuildError::Empty { layer });
+            }
+            BuildError::check_len(Layer::Icmpv6, label.len(), MAX_LABEL_LEN)?;
+        }
+        BuildError::check_len(Layer::Icmpv6, self.encoded_len(), MAX_NAME_LEN)
     }
 
     fn write(&self, room: &mut [u8]) {

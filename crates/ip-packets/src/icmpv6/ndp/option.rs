@@ -281,6 +281,9 @@ impl<'a> Element<'a> for NdpOption<'a> {
     }
 
     fn check(&self) -> Result<(), BuildError> {
+        if let Self::DnsSearchList { domains, .. } = self {
+            domains.check()?;
+        }
         let max = usize::from(u8::MAX) * UNIT;
         BuildError::check_len(Layer::Icmpv6, self.encoded_len(), max)
     }
