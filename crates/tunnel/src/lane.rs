@@ -17,9 +17,9 @@ use crate::last_second::LastSecond;
 use crate::peer::Source;
 use crate::rate_limit::RateLimiter;
 
-/// Handshake messages let in within a second without a cookie.
+/// Handshake messages that are let in within a second without a cookie.
 ///
-/// Each costs Diffie-Hellman operations for somebody who has proven nothing.
+/// Each costs a Diffie-Hellman operation for somebody who has proven nothing; what costs two counts twice.
 const UNPROVEN_PER_SECOND_MAX: u32 = 1000;
 
 /// From so many on the device is under load; what is left is for the endpoints of peers alone.
@@ -31,6 +31,22 @@ const UNDER_LOAD_PER_SECOND: u32 = 750;
 pub(crate) enum QueuedMessage {
     Initiation(Initiation),
     Response(Response),
+}
+
+/// A handshake message of which it is known what it costs to find out that it is forged.
+pub(crate) trait Unproven: HandshakeMessage {
+    /// Diffie-Hellman operations until it fails to verify.
+    const OPERATIONS: u32;
+}
+
+/// The ephemeral key with our static one; the two static ones were computed before.
+impl Unproven for Initiation {
+    const OPERATIONS: u32 = 1;
+}
+
+/// Its ephemeral key with ours, and with our static one.
+impl Unproven for Response {
+    const OPERATIONS: u32 = 2;
 }
 
 /// A message in the lane, and where it came from.
@@ -62,7 +78,7 @@ pub(crate) struct HandshakeLane {
     known: VecDeque<Queued>,
     unknown: VecDeque<Queued>,
     under_load_until: Instant,
-    /// Messages let in without a cookie, from the endpoint of a peer or elsewhere.
+    /// Operations for messages let in without a cookie, from the endpoint of a peer or elsewhere.
     unproven: LastSecond,
     secret: Option<CookieSecret>,
     secret_made_at: Instant,
@@ -119,21 +135,28 @@ impl HandshakeLane {
     /// Judges a message whose mac1 has verified.
     ///
     /// Source: Linux `cookie.c:wg_cookie_validate_packet`, `receive.c:wg_receive_handshake_packet`.
-    pub(crate) fn admit(
+    pub(crate) fn admit<M: Unproven>(
         &mut self,
         now: Instant,
-        message: &impl HandshakeMessage,
+        message: &M,
         from: SocketAddr,
         is_known: impl FnOnce() -> bool,
         entropy: &mut impl CryptoRng,
     ) -> Admission {
         if !self.is_under_load(now) {
-            return self.let_in_unproven(now, Origin::Elsewhere);
+            // Of what waits for nobody it does not matter where it comes from.
+            let goes_first = !self.unknown.is_empty() && is_known();
+            let origin = if goes_first {
+                Origin::KnownEndpoint
+            } else {
+                Origin::Elsewhere
+            };
+            return self.let_in_unproven::<M>(now, origin);
         }
         // An address is no proof: whoever guesses those of many peers gets no more than the rest.
-        let is_room_for_known = self.unproven.total(now) < UNPROVEN_PER_SECOND_MAX;
+        let is_room_for_known = self.unproven.total(now) + M::OPERATIONS <= UNPROVEN_PER_SECOND_MAX;
         if is_room_for_known && is_known() && self.known_limiter.allow(now, from.ip()) {
-            return self.let_in_unproven(now, Origin::KnownEndpoint);
+            return self.let_in_unproven::<M>(now, Origin::KnownEndpoint);
         }
         let cookie = self.cookie(now, from, entropy);
         if !shows_cookie(message) || cookie.verify_mac2(message).is_err() {
@@ -145,10 +168,10 @@ impl HandshakeLane {
         self.room(Origin::Elsewhere)
     }
 
-    fn let_in_unproven(&mut self, now: Instant, origin: Origin) -> Admission {
+    fn let_in_unproven<M: Unproven>(&mut self, now: Instant, origin: Origin) -> Admission {
         let admission = self.room(origin);
         if matches!(admission, Admission::Admitted(_)) {
-            self.unproven.count(now);
+            self.unproven.count(now, M::OPERATIONS);
         }
         admission
     }
@@ -327,6 +350,23 @@ mod tests {
             admission,
             Admission::Admitted(Origin::KnownEndpoint)
         ));
+    }
+
+    #[test]
+    fn a_response_counts_twice_as_a_forged_one_costs_two_multiplications() {
+        let mut lane = HandshakeLane::new();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let message = Response::new(Index::new(0), Index::new(0));
+        let mut let_in = |is_known: bool| {
+            let admissions = (0..5000)
+                .map(|number| lane.admit(NOW, &message, source(number), || is_known, &mut rng));
+            let admitted =
+                admissions.filter(|admission| matches!(admission, Admission::Admitted(_)));
+            admitted.count()
+        };
+
+        assert_eq!(let_in(false), 375);
+        assert_eq!(let_in(true), 125);
     }
 
     #[test]

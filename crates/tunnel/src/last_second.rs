@@ -24,10 +24,10 @@ pub(crate) struct LastSecond {
 }
 
 impl LastSecond {
-    pub(crate) fn count(&mut self, now: Instant) {
+    pub(crate) fn count(&mut self, now: Instant, times: u32) {
         self.advance(now);
         let [newest, ..] = &mut self.counts;
-        *newest = newest.saturating_add(1);
+        *newest = newest.saturating_add(times);
     }
 
     /// What was counted within the last second, and up to an eighth of a second before.
@@ -70,8 +70,8 @@ mod tests {
     fn what_was_counted_within_a_second_is_in_the_total_wherever_the_second_begins() {
         for begins in 5000..5200 {
             let mut last = LastSecond::default();
-            last.count(at(begins));
-            last.count(at(begins + 500));
+            last.count(at(begins), 1);
+            last.count(at(begins + 500), 1);
             assert_eq!(last.total(at(begins + 999)), 2, "{begins}");
             assert_eq!(last.total(at(begins + 1126)), 1, "{begins}");
             assert_eq!(last.total(at(begins + 1626)), 0, "{begins}");
@@ -81,9 +81,9 @@ mod tests {
     #[test]
     fn a_clock_that_jumps_leaves_nothing_behind() {
         let mut last = LastSecond::default();
-        last.count(at(1000));
+        last.count(at(1000), 1);
         assert_eq!(last.total(at(u64::MAX)), 0);
-        last.count(at(0));
+        last.count(at(0), 1);
         assert_eq!(last.total(at(u64::MAX)), 1, "time does not run backwards");
     }
 }

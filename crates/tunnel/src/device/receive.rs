@@ -12,7 +12,7 @@ use super::fetch::FETCHED_MAX;
 use crate::arena::Destination;
 use crate::datagram::{Datagram, Received};
 use crate::errors::ReceiveError;
-use crate::lane::{Admission, Queued, QueuedMessage};
+use crate::lane::{Admission, Queued, QueuedMessage, Unproven};
 use crate::peer::{AcceptedInitiation, Source};
 use crate::shared::Transmit;
 
@@ -143,7 +143,7 @@ impl<R: CryptoRng> Device<R> {
     fn admit(
         &mut self,
         now: Instant,
-        message: &impl HandshakeMessage,
+        message: &impl Unproven,
         source: Source,
         queued: impl FnOnce() -> QueuedMessage,
     ) -> Result<(), ReceiveError> {

@@ -378,6 +378,24 @@ fn whoever_pretends_to_be_the_endpoint_of_a_peer_is_limited_to_the_rate_of_a_sou
 }
 
 #[test]
+fn the_endpoint_of_a_peer_is_served_first_though_there_is_no_load_yet() {
+    let mut world = World::pair_with_session();
+    world.advance(seconds(10));
+    let mut flooder = RawPeer::stranger(&world, BOB);
+    for _ in 0..UNDER_LOAD_QUEUE_LEN - 1 {
+        let (message, _) = flooder.hollow_initiation(None);
+        assert_eq!(world.deliver(&message), Ok(Received::Handled));
+    }
+    world.start_handshake(ALICE, BOB);
+    let initiation = world.intercept_one();
+
+    assert_eq!(world.deliver(&initiation), Ok(Received::Handled));
+    world.change(BOB, |device, now| device.process_handshakes(now, 1));
+
+    assert_eq!(world.intercept_one().kind(), Kind::Response);
+}
+
+#[test]
 fn at_most_4096_messages_wait() {
     let mut world = World::pair();
     let mut peer = flood(&mut world, BOB);
