@@ -67,17 +67,55 @@ impl Hasher for IdentityHasher {
 mod tests {
     use chacha20::ChaCha8Rng;
     use chacha20::rand_core::SeedableRng;
+    use rand_core::{TryCryptoRng, TryRng};
 
     use super::*;
+
+    /// Draws these words, one after the other.
+    struct Words(std::vec::IntoIter<u32>);
+
+    impl TryRng for Words {
+        type Error = core::convert::Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Ok(self.0.next().expect("as many words as are drawn"))
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            unreachable!("an index has 32 bits")
+        }
+
+        fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
+            unreachable!("an index has 32 bits")
+        }
+    }
+
+    impl TryCryptoRng for Words {}
+
+    fn peer(slot: u32) -> PeerId {
+        PeerId {
+            slot,
+            generation: 0,
+        }
+    }
+
+    #[test]
+    fn an_index_is_what_was_drawn_and_one_in_use_is_drawn_again() {
+        let mut table = IndexTable::default();
+        let mut words = Words(vec![0x8765_4321, 0x8765_4321, 0x8765_4321, 7].into_iter());
+
+        let first = table.allocate(peer(1), &mut words);
+        let second = table.allocate(peer(2), &mut words);
+
+        assert_eq!((first.value(), second.value()), (0x8765_4321, 7));
+        assert_eq!(table.owner(first), Some(peer(1)));
+        assert_eq!(table.owner(second), Some(peer(2)));
+    }
 
     #[test]
     fn an_index_has_its_owner_until_it_is_released() {
         let mut table = IndexTable::default();
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let peer = |slot| PeerId {
-            slot,
-            generation: 0,
-        };
         let (first, second) = (
             table.allocate(peer(1), &mut rng),
             table.allocate(peer(2), &mut rng),

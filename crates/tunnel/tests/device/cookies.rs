@@ -5,11 +5,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use wirecraft_noise_handshake::{Cookie, MacError, PrivateKey};
 use wirecraft_tunnel::{
-    MAX_QUEUED_INCOMING_HANDSHAKES, ReceiveError, Received, UNDER_LOAD_QUEUE_LEN,
+    Event, MAX_QUEUED_INCOMING_HANDSHAKES, ReceiveError, Received, UNDER_LOAD_QUEUE_LEN,
 };
 
 use crate::raw_peer::RawPeer;
-use crate::world::{ALICE, BOB, Flight, Kind, World, milliseconds, packet, seconds, socket};
+use crate::world::{
+    ALICE, BOB, Flight, Kind, World, address, milliseconds, packet, seconds, socket,
+};
 
 /// Fills the lane of a host until it is under load; nothing of it is processed.
 fn flood(world: &mut World, host: usize) -> RawPeer {
@@ -165,17 +167,63 @@ fn a_cookie_reply_is_taken_once_and_only_for_the_last_message() {
 
 #[test]
 fn a_cookie_reply_moves_no_endpoint_and_is_no_sign_of_life() {
-    let mut world = World::pair();
-    flood(&mut world, BOB);
-    world.start_handshake(ALICE, BOB);
-    let initiation = world.intercept_one();
-    world.deliver(&initiation).unwrap_err();
-    let reply = world.intercept_one().from(socket("203.0.113.9:9"));
+    let mut world = World::pair_with_session();
+    let bob = world.peer(ALICE, BOB);
+    world.lose(|_| true);
+    world.send(ALICE, &packet(ALICE, BOB, b"lost"));
+    world.advance(seconds(10));
+    let reply = cookie_reply_to_a_call_of_alice(&mut world);
     let before = world.status(ALICE, BOB);
 
     world.deliver(&reply).unwrap();
 
     assert_eq!(world.status(ALICE, BOB), before);
+    world.advance(seconds(5) + milliseconds(333));
+    let lost = world.times_of(ALICE, Event::ConnectionLost { peer: bob });
+    assert_eq!(lost.len(), 1, "the silence goes on");
+}
+
+#[test]
+fn a_cookie_reply_does_not_postpone_the_persistent_keepalive() {
+    let mut world = World::pair_with_session();
+    let bob = world.peer(ALICE, BOB);
+    world.lose(|_| true);
+    world.advance(seconds(10));
+    world
+        .change(ALICE, |device, now| {
+            device.set_persistent_keepalive(now, bob, Some(seconds(4)))
+        })
+        .unwrap();
+    world.settle();
+    let reply = cookie_reply_to_a_call_of_alice(&mut world);
+    world.advance(seconds(3));
+
+    world.deliver(&reply).unwrap();
+    world.advance(seconds(2));
+
+    let keepalives = world.times_sent(ALICE, Kind::Keepalive);
+    assert_eq!(keepalives, [0, 10, 14].map(seconds));
+}
+
+/// Has Alice call Bob, who is under load, and takes what he answers off the network, from elsewhere.
+fn cookie_reply_to_a_call_of_alice(world: &mut World) -> Flight {
+    let mut flooder = RawPeer::stranger(world, BOB);
+    while let (message, _) = flooder.hollow_initiation(None)
+        && world.deliver(&message).is_ok()
+    {}
+    world.intercept();
+    world.hosts[ALICE].address = socket("203.0.113.1:1");
+    world.start_handshake(ALICE, BOB);
+    let initiation = world.intercept_one();
+    world.hosts[ALICE].address = address(ALICE);
+    assert_eq!(
+        world.deliver(&initiation),
+        Err(ReceiveError::CookieRequired)
+    );
+    let mut reply = world.intercept_one().from(socket("203.0.113.9:9"));
+    reply.to = address(ALICE);
+    world.process_handshakes(BOB);
+    reply
 }
 
 #[test]
@@ -338,6 +386,24 @@ fn the_endpoint_of_a_peer_needs_no_cookie_and_is_served_first() {
 }
 
 #[test]
+fn the_endpoint_of_a_peer_is_served_first_though_there_is_no_load_yet() {
+    let mut world = World::pair_with_session();
+    world.advance(seconds(10));
+    let mut flooder = RawPeer::stranger(&world, BOB);
+    for _ in 0..UNDER_LOAD_QUEUE_LEN - 1 {
+        let (message, _) = flooder.hollow_initiation(None);
+        assert_eq!(world.deliver(&message), Ok(Received::Handled));
+    }
+    world.start_handshake(ALICE, BOB);
+    let initiation = world.intercept_one();
+
+    assert_eq!(world.deliver(&initiation), Ok(Received::Handled));
+    world.change(BOB, |device, now| device.process_handshakes(now, 1));
+
+    assert_eq!(world.intercept_one().kind(), Kind::Response);
+}
+
+#[test]
 fn a_configured_endpoint_at_which_the_peer_was_heard_is_known_without_a_local_address_too() {
     let mut world = World::pair();
     world.sockets_tell_local = false;
@@ -375,24 +441,6 @@ fn whoever_pretends_to_be_the_endpoint_of_a_peer_is_limited_to_the_rate_of_a_sou
     });
 
     assert_eq!(let_in.count(), 5);
-}
-
-#[test]
-fn the_endpoint_of_a_peer_is_served_first_though_there_is_no_load_yet() {
-    let mut world = World::pair_with_session();
-    world.advance(seconds(10));
-    let mut flooder = RawPeer::stranger(&world, BOB);
-    for _ in 0..UNDER_LOAD_QUEUE_LEN - 1 {
-        let (message, _) = flooder.hollow_initiation(None);
-        assert_eq!(world.deliver(&message), Ok(Received::Handled));
-    }
-    world.start_handshake(ALICE, BOB);
-    let initiation = world.intercept_one();
-
-    assert_eq!(world.deliver(&initiation), Ok(Received::Handled));
-    world.change(BOB, |device, now| device.process_handshakes(now, 1));
-
-    assert_eq!(world.intercept_one().kind(), Kind::Response);
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use chacha20::rand_core::Rng;
 use wirecraft_ip_packets::Ecn;
 use wirecraft_tunnel::{PeerStatus, Received};
+use wirecraft_wire_format::Message;
 
+use crate::raw_peer::RawPeer;
 use crate::world::{
     ALICE, BOB, Flight, Kind, World, address, milliseconds, numbered, packet, seconds, socket,
 };
@@ -33,7 +35,12 @@ fn ten_thousand_forgeries_change_nothing_but_counters() {
     let sent = world.sent.len();
 
     for _ in 0..10_000 {
-        let forged = forgery(&mut world, &genuine);
+        let mut forged = forgery(&mut world, &genuine);
+        if world.rng.next_u32().is_multiple_of(2) {
+            restamp(&world, &mut forged);
+        }
+        // Slowly enough not to be a flood, which would be answered by cookies.
+        world.now = world.now + milliseconds(2);
         let outcome = world.deliver_and_process(&forged);
         assert!(
             !matches!(outcome, Ok(Received::Packet { .. })),
@@ -43,7 +50,33 @@ fn ten_thousand_forgeries_change_nothing_but_counters() {
 
     assert_eq!(statuses(&world), before);
     assert_eq!(world.sent.len(), sent);
+    let counters = world.counters(BOB);
+    assert!(counters.invalid_handshake > 100, "{counters:?}");
+    assert!(counters.replayed_initiation > 100, "{counters:?}");
     world.assert_connected(ALICE, BOB);
+}
+
+/// Puts a right mac1 on what is a handshake message, so that more of it is looked at.
+fn restamp(world: &World, forged: &mut Flight) {
+    let to = if forged.to == address(ALICE) {
+        ALICE
+    } else {
+        BOB
+    };
+    let stranger = RawPeer::stranger(world, to);
+    forged.bytes = match Message::parse(&forged.bytes) {
+        Ok(Message::Initiation(message)) => {
+            let mut message = message.clone();
+            stranger.restamp(&mut message);
+            message.as_bytes().to_vec()
+        }
+        Ok(Message::Response(message)) => {
+            let mut message = message.clone();
+            stranger.restamp(&mut message);
+            message.as_bytes().to_vec()
+        }
+        _ => return,
+    };
 }
 
 /// Noise, or a genuine message that was replayed, changed, cut or lengthened.
