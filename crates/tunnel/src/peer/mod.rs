@@ -221,7 +221,8 @@ impl Peer {
         wipe_stack_after(|| self.preshared_key.clone_from(preshared_key));
     }
 
-    /// Changes the interval; a new one starts with a keepalive at once.
+    /// Changes the interval; a new one starts with a keepalive at once. The same one moves no deadline, or
+    /// whoever sets it more often than a keepalive is due would have none sent.
     pub(crate) fn set_persistent_keepalive(
         &mut self,
         now: Instant,
@@ -229,6 +230,9 @@ impl Peer {
         shared: &mut Shared<impl CryptoRng>,
     ) {
         let interval = interval.filter(|interval| !interval.is_zero());
+        if interval == self.persistent_keepalive {
+            return;
+        }
         let began = self.persistent_keepalive.is_none() && interval.is_some();
         self.persistent_keepalive = interval;
         self.timers

@@ -282,6 +282,19 @@ fn a_persistent_keepalive_goes_on_after_a_failed_handshake() {
 }
 
 #[test]
+fn an_interval_that_is_set_again_and_again_does_not_silence_the_persistent_keepalive() {
+    let mut world = World::pair_with_session();
+
+    for _ in 0..10 {
+        set_persistent_keepalive(&mut world, BOB, ALICE, seconds(25));
+        world.advance(seconds(20));
+    }
+
+    let expected = [0, 25, 50, 75, 100, 125, 150, 175, 200].map(seconds);
+    assert_eq!(world.times_sent(BOB, Kind::Keepalive), expected);
+}
+
+#[test]
 fn data_that_is_sent_postpones_the_persistent_keepalive() {
     let mut world = World::pair_with_session();
     set_persistent_keepalive(&mut world, BOB, ALICE, seconds(25));
