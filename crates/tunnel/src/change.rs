@@ -69,8 +69,8 @@ pub enum Roaming {
     /// The endpoint is where the peer was last heard (whitepaper §2.1).
     #[default]
     Followed,
-    /// The endpoint stays as configured, wherever the peer is heard. Without a configured one, it stays
-    /// where the peer is heard first.
+    /// The endpoint stays as configured, wherever the peer is heard, and goes back there if it was heard
+    /// elsewhere before. Without a configured one, it stays where the peer was or is heard first.
     Pinned,
 }
 

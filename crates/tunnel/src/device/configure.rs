@@ -110,7 +110,7 @@ impl<R: CryptoRng> Device<R> {
         Ok(())
     }
 
-    /// Says whether a peer's endpoint follows it.
+    /// Says whether a peer's endpoint follows it. Pinned, it goes back to where it was configured.
     ///
     /// # Errors
     /// [`ConfigureError::UnknownPeer`].
@@ -119,7 +119,7 @@ impl<R: CryptoRng> Device<R> {
             .peers
             .get_mut(peer)
             .ok_or(ConfigureError::UnknownPeer)?;
-        peer.roaming = roaming;
+        peer.set_roaming(roaming, &mut self.shared);
         Ok(())
     }
 

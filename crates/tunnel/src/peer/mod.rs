@@ -159,6 +159,14 @@ impl Peer {
         }
     }
 
+    /// Pins the endpoint where it was configured, if it was, or has it follow the peer.
+    pub(crate) fn set_roaming<R>(&mut self, roaming: Roaming, shared: &mut Shared<R>) {
+        self.roaming = roaming;
+        if let (Roaming::Pinned, Some(configured)) = (roaming, self.configured_endpoint) {
+            self.set_endpoint(configured, shared);
+        }
+    }
+
     fn forget_where_heard<R>(&mut self, shared: &mut Shared<R>) {
         if let Some(former) = self.heard_at.take() {
             shared.known_endpoints.remove(former);

@@ -392,6 +392,27 @@ fn a_pinned_endpoint_stays_wherever_the_peer_is_heard() {
 }
 
 #[test]
+fn pinning_a_peer_that_was_heard_elsewhere_takes_its_endpoint_back_to_the_configured_one() {
+    let mut world = World::pair_with_session();
+    let thief = socket("203.0.113.9:999");
+    world.send(ALICE, &packet(ALICE, BOB, b"forwarded by a thief"));
+    let stolen = world.intercept_one().from(thief);
+    world.deliver(&stolen).unwrap();
+    assert_eq!(world.status(BOB, ALICE).endpoint, Some(thief));
+
+    let change = PeerChange {
+        roaming: Some(Roaming::Pinned),
+        ..change_of(&world, ALICE)
+    };
+    apply(&mut world, BOB, [change]).unwrap();
+
+    assert_eq!(world.status(BOB, ALICE).endpoint, Some(address(ALICE)));
+    assert_eq!(world.device(BOB).held().known_endpoints, 0);
+    world.take_delivered(BOB);
+    world.assert_connected(ALICE, BOB);
+}
+
+#[test]
 fn a_pinned_peer_without_an_endpoint_stays_where_it_is_heard_first() {
     let mut world = World::new(2, 1);
     let (bob, alice) = (
