@@ -32,7 +32,7 @@ impl<R: CryptoRng> Device<R> {
         // Its keys stay where they are, and whoever drops it has them wiped there.
         let change = change.borrow();
         if let Some(private_key) = &change.private_key {
-            self.change_private_key(now, private_key);
+            self.change_private_key(private_key);
         }
         if change.replace_peers {
             self.remove_peers_but(&change.peers);
@@ -48,17 +48,15 @@ impl<R: CryptoRng> Device<R> {
             let applied = self.apply_to_peer(now, peer, extent);
             outcome = outcome.and(applied);
         }
+        self.handle_timeout(now);
         outcome
     }
 
-    fn change_private_key(&mut self, now: Instant, change: &PrivateKeyChange) {
+    fn change_private_key(&mut self, change: &PrivateKeyChange) {
         self.set_private_key(match change {
             PrivateKeyChange::Set(key) => Some(key.clone()),
             PrivateKeyChange::Remove => None,
         });
-        for peer in self.peers.iter_mut() {
-            peer.start_handshake_if_wanted(now, &mut self.shared);
-        }
     }
 
     fn remove_peers_but(&mut self, kept: &[PeerChange]) {
@@ -115,7 +113,7 @@ impl<R: CryptoRng> Device<R> {
             self.set_roaming(peer, Roaming::default())?;
         }
         if change.persistent_keepalive.is_none() {
-            self.set_persistent_keepalive(now, peer, None)?;
+            self.change_persistent_keepalive(now, peer, None)?;
         }
         self.clear_allowed_ips(peer)
     }
@@ -145,7 +143,7 @@ impl<R: CryptoRng> Device<R> {
             }
         }
         if let Some(interval) = change.persistent_keepalive {
-            self.set_persistent_keepalive(now, peer, Some(interval))?;
+            self.change_persistent_keepalive(now, peer, Some(interval))?;
         }
         Ok(())
     }

@@ -43,8 +43,9 @@ impl<R: CryptoRng> Device<R> {
     /// Changes the private key, or takes it away.
     ///
     /// Sessions made with another key end: what is on the way may still arrive, nothing more is sent
-    /// in them. A peer with the public key that is now our own is removed. The key that is set
-    /// already changes nothing.
+    /// in them. A peer with the public key that is now our own is removed. The next timeout, which is due
+    /// at once, calls peers that have packets waiting, or a persistent keepalive. The key that is set already
+    /// changes nothing.
     pub fn set_private_key(&mut self, private_key: Option<PrivateKey>) {
         if self.private_key() == private_key.as_ref() {
             return;
@@ -158,6 +159,19 @@ impl<R: CryptoRng> Device<R> {
         peer: PeerId,
         interval: Option<Duration>,
     ) -> Result<(), ConfigureError> {
+        self.change_persistent_keepalive(now, peer, interval)?;
+        self.handle_timeout(now);
+        Ok(())
+    }
+
+    /// As [`set_persistent_keepalive`](Self::set_persistent_keepalive), but that a handshake that has to come
+    /// first is left to the next timeout.
+    pub(super) fn change_persistent_keepalive(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        interval: Option<Duration>,
+    ) -> Result<(), ConfigureError> {
         let peer = self
             .peers
             .get_mut(peer)
@@ -231,8 +245,8 @@ impl<R: CryptoRng> Device<R> {
         Ok(())
     }
 
-    /// Gives a handshake up that was started and is not answered: its initiation is not repeated. What is sent
-    /// to the peer afterwards starts another one.
+    /// Gives a handshake up that was started and is not answered: its initiation is not repeated, and packets
+    /// that wait for it are dropped. What is sent to the peer afterwards starts another one.
     ///
     /// # Errors
     /// [`ConfigureError::UnknownPeer`].

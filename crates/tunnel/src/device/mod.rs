@@ -27,6 +27,9 @@ use crate::shared::{Shared, Transmit};
 pub use configure::PeerStatus;
 pub use held::Held;
 
+/// Initiations that are made before data is served again.
+const INITIATIONS_PER_TIMEOUT: u64 = 8;
+
 /// A WireGuard device without sockets, threads or clocks.
 ///
 /// A driver gives it what it reads from the network ([`receive_batch`](Self::receive_batch)) and what
@@ -150,13 +153,14 @@ impl<R: CryptoRng> Device<R> {
     /// Says that the machine was suspended until `now`.
     ///
     /// All keys of sessions and of handshakes under way are wiped: memory may have been copied
-    /// meanwhile. Sessions that we had begun are begun afresh at once.
+    /// meanwhile. Sessions that we had begun are begun afresh at once, or 5 s after the last handshake message.
     ///
     /// Source: Linux `device.c:wg_pm_notification`.
     pub fn handle_suspend(&mut self, now: Instant) {
         for peer in self.peers.iter_mut() {
             peer.handle_suspend(now, &mut self.shared);
         }
+        self.handle_timeout(now);
     }
 
     /// Has the device be silent until [`resume`](Self::resume), as an interface that is set down is.
@@ -182,11 +186,20 @@ impl<R: CryptoRng> Device<R> {
         for peer in self.peers.iter_mut() {
             peer.resume(now, &mut self.shared);
         }
+        self.handle_timeout(now);
     }
 
     /// Does what is due: retransmissions, keepalives, the wiping of old keys.
+    ///
+    /// After eight initiations, each of which costs Diffie-Hellman operations, the rest is left to the next
+    /// call, which [`poll_timeout`](Self::poll_timeout) asks for at once: of however many peers are to be
+    /// called, data in between does not wait.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(id) = self.shared.schedule.pop_due(now) {
+        let initiations_before = self.shared.counters.initiations_sent;
+        while self.shared.counters.initiations_sent - initiations_before < INITIATIONS_PER_TIMEOUT {
+            let Some(id) = self.shared.schedule.pop_due(now) else {
+                break;
+            };
             if let Some(peer) = self.peers.get_mut(id) {
                 peer.handle_timeout(now, &mut self.shared);
             }

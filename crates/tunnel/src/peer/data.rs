@@ -240,7 +240,10 @@ impl Peer {
 
     fn rekey_on_receive(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
         let wants_rekey = |keypair: &Keypair| keypair.wants_rekey_on_receive(now);
-        if !self.late_rekey_started && self.keypairs.current().is_some_and(wants_rekey) {
+        if !self.late_rekey_started
+            && self.keypairs.current().is_some_and(wants_rekey)
+            && self.initiation_barred_until(now).is_none()
+        {
             self.late_rekey_started = true;
             self.start_handshake(now, shared);
         }

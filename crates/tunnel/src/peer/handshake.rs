@@ -53,10 +53,25 @@ impl Peer {
         self.reschedule(shared);
     }
 
-    /// Repeats the initiation that waits for an answer no more; packets that wait stay.
+    /// Has the next timeout start a handshake, or the first one after it may be started.
+    ///
+    /// So it is where many peers want one: a timeout starts few of them, and data is served in between.
+    pub(super) fn want_handshake(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
+        self.attempt_began_at = None;
+        let at = match self.initiation_barred_until(now) {
+            Some(until) => until + shared.jitter(),
+            None => now,
+        };
+        self.timers.initiation_wanted(at);
+        self.reschedule(shared);
+    }
+
+    /// Repeats the initiation that waits for an answer no more, and drops packets that wait for it.
     pub(crate) fn cancel_handshake(&mut self, shared: &mut Shared<impl CryptoRng>) {
         self.attempt_began_at = None;
+        self.late_rekey_started = false;
         self.drop_attempt(shared);
+        shared.counters.staged_dropped += self.staging.purge() as u64;
         self.timers.attempt_cancelled();
         self.reschedule(shared);
     }
@@ -70,7 +85,7 @@ impl Peer {
     }
 
     /// Until when no initiation may be sent, if none may be at `now`.
-    fn initiation_barred_until(&self, now: Instant) -> Option<Instant> {
+    pub(super) fn initiation_barred_until(&self, now: Instant) -> Option<Instant> {
         let until = self.handshake_sent_at? + REKEY_TIMEOUT;
         (now < until).then_some(until)
     }

@@ -245,8 +245,10 @@ impl Peer {
         self.persistent_keepalive = interval;
         self.timers
             .set_persistent_keepalive(interval.map(|interval| now + interval));
-        if began {
+        if began && self.keypairs.sealing(now).is_some() {
             self.send_keepalive(now, shared);
+        } else if began {
+            self.want_handshake(now, shared);
         }
         self.reschedule(shared);
     }
@@ -256,17 +258,6 @@ impl Peer {
         self.persistent_keepalive.is_some() || !self.staging.is_empty()
     }
 
-    /// Starts a handshake if one is wanted even if no further packet comes.
-    pub(crate) fn start_handshake_if_wanted(
-        &mut self,
-        now: Instant,
-        shared: &mut Shared<impl CryptoRng>,
-    ) {
-        if self.wants_session() && self.keypairs.sealing(now).is_none() {
-            self.start_handshake(now, shared);
-        }
-    }
-
     /// Wipes what memory holds of sessions, and begins anew those that we had begun.
     pub(crate) fn handle_suspend(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
         let current = self.keypairs.current();
@@ -274,7 +265,7 @@ impl Peer {
         self.wipe_keys(shared);
         self.timers.keys_wiped();
         if was_ours || self.wants_session() {
-            self.start_handshake(now, shared);
+            self.want_handshake(now, shared);
         }
     }
 
@@ -290,7 +281,9 @@ impl Peer {
 
     /// Begins afresh after [`halt`](Self::halt).
     pub(crate) fn resume(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
-        self.start_handshake_if_wanted(now, shared);
+        if self.wants_session() {
+            self.want_handshake(now, shared);
+        }
         let next = self.persistent_keepalive.map(|interval| now + interval);
         self.timers.set_persistent_keepalive(next);
         self.reschedule(shared);
@@ -306,6 +299,11 @@ impl Peer {
         self.drop_attempt(shared);
         self.keypairs.retire();
         self.handshake_sent_at = None;
+        if local.is_some() && (self.wants_session() || self.attempt_began_at.is_some()) {
+            self.attempt_began_at = None;
+            self.timers.initiation_wanted(Instant::ORIGIN);
+            self.reschedule(shared);
+        }
     }
 
     /// Lets go of everything that other tables hold for this peer.

@@ -124,6 +124,12 @@ impl Timers {
         }
     }
 
+    /// An initiation is wanted at `at`, if none is due before.
+    pub(crate) fn initiation_wanted(&mut self, at: Instant) {
+        let due = self.retransmit_handshake;
+        self.retransmit_handshake = Some(due.map_or(at, |due| due.min(at)));
+    }
+
     pub(crate) fn session_derived(&mut self, now: Instant) {
         self.wipe_keys = Some(now + WIPE_AFTER);
     }

@@ -66,6 +66,35 @@ fn peers_may_be_configured_before_the_private_key() {
 }
 
 #[test]
+fn packets_that_waited_for_a_private_key_leave_though_nothing_else_is_sent() {
+    let mut world = World::pair();
+    let key = world.hosts[ALICE].key.clone();
+    world.device(ALICE).set_private_key(None);
+    world.send(ALICE, &packet(ALICE, BOB, b"early"));
+
+    world.device(ALICE).set_private_key(Some(key));
+    world.advance(seconds(0));
+
+    assert_eq!(world.take_delivered(BOB), [packet(ALICE, BOB, b"early")]);
+}
+
+#[test]
+fn a_handshake_that_was_under_way_when_the_private_key_was_taken_away_goes_on_with_the_next() {
+    let mut world = World::pair();
+    let key = world.hosts[ALICE].key.clone();
+    world.lose(|_| true);
+    world.start_handshake(ALICE, BOB);
+    world.device(ALICE).set_private_key(None);
+    world.advance(seconds(200));
+    world.lose_nothing();
+
+    world.device(ALICE).set_private_key(Some(key));
+    world.advance(seconds(0));
+
+    assert!(world.status(ALICE, BOB).has_session);
+}
+
+#[test]
 fn a_new_private_key_ends_the_session_and_begins_another() {
     let mut world = World::pair_with_session();
     let key = PrivateKey::generate(&mut world.rng);

@@ -199,6 +199,28 @@ fn an_initiator_that_only_receives_renews_the_key_once_at_165_s() {
 }
 
 #[test]
+fn an_initiator_that_only_receives_renews_the_key_late_though_it_may_not_at_once() {
+    let mut world = World::pair_with_session();
+    world.advance(seconds(163));
+    let alice = world.hosts[ALICE].address;
+    world.lose(move |flight| flight.from == alice || flight.kind() == Kind::Initiation);
+    world.start_handshake(BOB, ALICE);
+    let initiation = world.intercept_one();
+    world.deliver_and_process(&initiation).unwrap();
+
+    for _ in 0..2 {
+        world.advance(seconds(3));
+        world.send(BOB, &packet(BOB, ALICE, b"one way"));
+        world.settle();
+    }
+
+    assert_eq!(
+        world.times_sent(ALICE, Kind::Initiation),
+        [0, 169].map(seconds)
+    );
+}
+
+#[test]
 fn a_session_of_a_former_private_key_is_not_renewed() {
     let mut world = World::pair_with_session();
     let alice = world.peer(BOB, ALICE);

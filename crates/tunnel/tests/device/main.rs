@@ -8,6 +8,7 @@ mod halt;
 mod handshake;
 mod hostile;
 mod keypairs;
+mod many;
 mod raw_peer;
 mod reconfiguration;
 mod redaction;

@@ -2,7 +2,7 @@
 
 use wirecraft_tunnel::Event;
 
-use crate::world::{ALICE, BOB, Kind, World, numbered, packet, seconds};
+use crate::world::{ALICE, BOB, Kind, World, milliseconds, numbered, packet, seconds};
 
 /// Lets a host sleep while time passes: it takes no datagram and none of its timers.
 fn sleep(world: &mut World, host: usize, duration: core::time::Duration) {
@@ -40,6 +40,21 @@ fn the_initiator_of_a_session_begins_another_at_once_after_it_slept() {
     assert!(world.status(ALICE, BOB).has_session);
     world.assert_connected(ALICE, BOB);
     assert_eq!(world.times_sent(ALICE, Kind::Initiation).len(), 2);
+}
+
+#[test]
+fn after_a_short_sleep_the_initiator_begins_another_session_as_soon_as_it_may() {
+    let mut world = World::pair_with_session();
+
+    sleep(&mut world, ALICE, milliseconds(200));
+    assert!(!world.status(ALICE, BOB).has_session);
+    world.advance(seconds(6));
+
+    let initiations = world.times_sent(ALICE, Kind::Initiation);
+    assert_eq!(initiations.len(), 2, "{initiations:?}");
+    assert!(initiations[1] >= seconds(5), "{initiations:?}");
+    assert!(world.status(ALICE, BOB).has_session);
+    world.assert_connected(ALICE, BOB);
 }
 
 #[test]

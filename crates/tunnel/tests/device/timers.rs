@@ -67,6 +67,25 @@ fn a_handshake_that_is_cancelled_is_not_repeated_and_may_be_started_again() {
 }
 
 #[test]
+fn packets_that_waited_for_a_handshake_that_is_cancelled_are_dropped() {
+    let mut world = World::pair();
+    let bob = world.peer(ALICE, BOB);
+    world.lose(|_| true);
+    world.send_batch(ALICE, &[numbered(ALICE, BOB, 1), numbered(ALICE, BOB, 2)]);
+    world.advance(seconds(6));
+
+    let cancelled = world.change(ALICE, |device, _| device.cancel_handshake(bob));
+
+    cancelled.expect("the hosts were introduced");
+    assert_eq!(world.status(ALICE, BOB).staged, 0);
+    assert_eq!(world.counters(ALICE).staged_dropped, 2);
+    world.lose_nothing();
+    world.advance(seconds(3600));
+    world.handshake(ALICE, BOB);
+    assert_eq!(world.take_delivered(BOB), Vec::<Vec<u8>>::new());
+}
+
+#[test]
 fn a_handshake_is_given_up_after_90_s_and_staged_packets_are_dropped() {
     let mut world = World::pair();
     let bob = world.peer(ALICE, BOB);
@@ -259,6 +278,19 @@ fn a_changed_interval_of_the_persistent_keepalive_counts_from_the_change() {
 }
 
 #[test]
+fn an_interval_that_is_set_again_and_again_does_not_silence_the_persistent_keepalive() {
+    let mut world = World::pair_with_session();
+
+    for _ in 0..10 {
+        set_persistent_keepalive(&mut world, BOB, ALICE, seconds(25));
+        world.advance(seconds(20));
+    }
+
+    let expected = [0, 25, 50, 75, 100, 125, 150, 175, 200].map(seconds);
+    assert_eq!(world.times_sent(BOB, Kind::Keepalive), expected);
+}
+
+#[test]
 fn a_persistent_keepalive_without_a_session_makes_one() {
     let mut world = World::pair();
 
@@ -279,19 +311,6 @@ fn a_persistent_keepalive_goes_on_after_a_failed_handshake() {
     world.advance(seconds(30));
 
     assert!(world.status(ALICE, BOB).has_session);
-}
-
-#[test]
-fn an_interval_that_is_set_again_and_again_does_not_silence_the_persistent_keepalive() {
-    let mut world = World::pair_with_session();
-
-    for _ in 0..10 {
-        set_persistent_keepalive(&mut world, BOB, ALICE, seconds(25));
-        world.advance(seconds(20));
-    }
-
-    let expected = [0, 25, 50, 75, 100, 125, 150, 175, 200].map(seconds);
-    assert_eq!(world.times_sent(BOB, Kind::Keepalive), expected);
 }
 
 #[test]
