@@ -105,7 +105,7 @@ pub(crate) fn upper_residue(packet: &IpPacket<'_>) -> Option<u32> {
         match packet {
             IpPacket::V4(packet) => {
                 summed.extend(packet.source().octets());
-                summed.extend(packet.destination().octets());
+                summed.extend(packet.final_destination().octets());
             }
             IpPacket::V6(packet) => {
                 let home = packet.home_address();

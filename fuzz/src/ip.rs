@@ -7,6 +7,7 @@ use wirecraft_ip_packets::{
 };
 
 use crate::checksums::residue;
+use crate::{clear_reserved, rebuilt_in_types};
 
 /// The short readers agree with each other, and a congestion mark changes nothing but itself.
 pub fn ip_header(input: &[u8]) {
@@ -81,6 +82,19 @@ pub fn ip_packet(input: &[u8]) {
         IpPacket::V6(packet) => rebuilt_v6(packet),
     };
     assert_eq!(rebuilt, packet.as_bytes());
+    check_typed(&packet);
+}
+
+/// What a packet says in types makes the same bytes, but for bits that are reserved.
+fn check_typed(packet: &IpPacket<'_>) {
+    let Some(mut rebuilt) = rebuilt_in_types(packet) else {
+        return;
+    };
+    let mut bytes = packet.as_bytes().to_vec();
+    assert_eq!(rebuilt.len(), bytes.len(), "{packet:?}");
+    clear_reserved(packet, &mut rebuilt);
+    clear_reserved(packet, &mut bytes);
+    assert_eq!(rebuilt, bytes, "{packet:?}");
 }
 
 /// What is read leniently is wrong where strict parsing says so.

@@ -3,8 +3,9 @@
 use core::net::{IpAddr, SocketAddr};
 
 use wirecraft_ip_packets::{
-    Dscp, Ecn, IPV4_HEADER_LEN, IpPacket, IpPacketMut, IpVersion, Protocol, RewriteError, TcpFlags,
-    Transport,
+    AuthenticatedPacket, Dscp, Ecn, IPV4_HEADER_LEN, Icmpv4Message, IpPacket, IpPacketMut,
+    IpVersion, Protocol, RewriteError, SctpPacket, TcpFlags, TcpOption, TcpSegment, Transport,
+    UdpDatagram, UdpLiteDatagram,
 };
 
 use crate::checksums::{residue, upper_residue};
@@ -18,9 +19,7 @@ const CHANGES_MAX: u8 = 8;
 /// First the changes, then the packet.
 pub fn rewrite(input: &[u8]) {
     let mut input = Input::new(input);
-    let changes: Vec<Change> = (0..input.choice(CHANGES_MAX + 1))
-        .map(|_| Change::read(&mut input))
-        .collect();
+    let changes = Change::read_all(&mut input);
     let original = input.rest();
     let mut bytes = original.to_vec();
     let Ok(mut packet) = IpPacketMut::parse(&mut bytes) else {
@@ -37,6 +36,14 @@ pub fn rewrite(input: &[u8]) {
         original[len..],
         "what follows the packet stays"
     );
+}
+
+/// Returns the packet that an input of [`rewrite`] has behind its changes.
+#[must_use]
+pub fn rewritten_packet(input: &[u8]) -> &[u8] {
+    let mut input = Input::new(input);
+    Change::read_all(&mut input);
+    input.rest()
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +71,12 @@ enum Change {
 }
 
 impl Change {
+    fn read_all(input: &mut Input<'_>) -> Vec<Self> {
+        (0..input.choice(CHANGES_MAX + 1))
+            .map(|_| Self::read(input))
+            .collect()
+    }
+
     fn read(input: &mut Input<'_>) -> Self {
         match input.choice(20) {
             0 => Self::Dscp(Dscp::new(input.byte() & 0x3f)),
@@ -108,9 +121,7 @@ impl Change {
             Self::FlowLabel(label) => return packet.set_flow_label(label),
             Self::DontFragment(set) => return packet.set_dont_fragment(set),
             Self::UrgentPointer(pointer) => return packet.set_tcp_urgent_pointer(pointer),
-            Self::ClampMss(most) => {
-                packet.clamp_tcp_mss(most);
-            }
+            Self::ClampMss(most) => check_clamp(packet, most),
             Self::IcmpIdentifier(identifier) => return packet.set_icmp_identifier(identifier),
             Self::IcmpSequence(sequence) => return packet.set_icmp_sequence(sequence),
         }
@@ -144,8 +155,18 @@ impl Change {
     fn may_be_refused(self, packet: &IpPacket<'_>) -> bool {
         let is_other = |address: IpAddr| address.is_ipv4() != (packet.version() == IpVersion::V4);
         // Of fragments the first ones have ports, if they are long enough.
-        let is_lite = matches!(packet.transport(), Ok(Transport::UdpLite(_)));
-        let has_no_ports = packet.tcp().is_err() && packet.udp().is_err() && !is_lite;
+        let has_no_ports = match packet.transport() {
+            Ok(Transport::Tcp(_) | Transport::Udp(_)) => false,
+            Ok(Transport::UdpLite(_) | Transport::Sctp(_)) => false,
+            Ok(Transport::Authenticated(inner)) => !has_ports(&inner),
+            _ => true,
+        };
+        let is_no_tcp = match packet.transport() {
+            Ok(Transport::Authenticated(inner)) => {
+                inner.protocol != Protocol::TCP || TcpSegment::parse(inner.payload).is_err()
+            }
+            _ => packet.tcp().is_err(),
+        };
         match self {
             Self::Dscp(_) | Self::Ecn(_) | Self::HopLimit(_) | Self::ClampMss(_) => false,
             Self::Identification(_) | Self::DontFragment(_) => packet.version() == IpVersion::V6,
@@ -156,16 +177,19 @@ impl Change {
             | Self::TcpAck(_)
             | Self::TcpFlags(_)
             | Self::TcpWindow(_)
-            | Self::UrgentPointer(_) => packet.tcp().is_err(),
-            // Few messages have them.
-            Self::IcmpIdentifier(_) | Self::IcmpSequence(_) => true,
+            | Self::UrgentPointer(_) => is_no_tcp,
+            Self::IcmpIdentifier(_) => icmp_numbers(packet).is_none_or(|it| it == 0),
+            Self::IcmpSequence(_) => icmp_numbers(packet).is_none_or(|it| it < 2),
             Self::FlowLabel(_) => packet.version() == IpVersion::V4,
         }
     }
 
     fn check_field(self, packet: &IpPacket<'_>) {
-        let ports = packet
-            .payload()
+        let payload = match packet.transport() {
+            Ok(Transport::Authenticated(inner)) => inner.payload,
+            _ => packet.payload(),
+        };
+        let ports = payload
             .first_chunk()
             .map(|[a, b, c, d]| [u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])]);
         match self {
@@ -188,15 +212,15 @@ impl Change {
                 assert_eq!(ports.map(|[_, port]| port), Some(destination.port()));
             }
             Self::TcpSeq(seq) => {
-                assert_eq!(packet.protocol(), Protocol::TCP);
-                assert_eq!(packet.payload()[4..8], seq.to_be_bytes());
+                assert!([Protocol::TCP, Protocol::AH].contains(&packet.protocol()));
+                assert_eq!(payload[4..8], seq.to_be_bytes());
             }
-            Self::TcpAck(ack) => assert_eq!(packet.payload()[8..12], ack.to_be_bytes()),
+            Self::TcpAck(ack) => assert_eq!(payload[8..12], ack.to_be_bytes()),
             Self::TcpFlags(flags) => {
-                assert_eq!(packet.payload()[12] & 1, flags.bits().to_be_bytes()[0]);
-                assert_eq!(packet.payload()[13], flags.bits().to_be_bytes()[1]);
+                assert_eq!(payload[12] & 1, flags.bits().to_be_bytes()[0]);
+                assert_eq!(payload[13], flags.bits().to_be_bytes()[1]);
             }
-            Self::TcpWindow(window) => assert_eq!(packet.payload()[14..16], window.to_be_bytes()),
+            Self::TcpWindow(window) => assert_eq!(payload[14..16], window.to_be_bytes()),
             Self::FlowLabel(label) => {
                 assert!(matches!(packet, IpPacket::V6(v6) if v6.flow_label() == label));
             }
@@ -204,15 +228,96 @@ impl Change {
                 assert!(matches!(packet, IpPacket::V4(v4) if v4.dont_fragment() == set));
             }
             Self::UrgentPointer(pointer) => {
-                assert_eq!(packet.payload()[18..20], pointer.to_be_bytes());
+                assert_eq!(payload[18..20], pointer.to_be_bytes());
             }
-            Self::ClampMss(most) => {
-                let mss = packet.tcp().ok().and_then(|segment| segment.mss());
-                assert!(mss.is_none_or(|mss| mss <= most));
+            Self::ClampMss(_) => {}
+            Self::IcmpIdentifier(it) => {
+                assert_ne!(icmp_numbers(packet), Some(0));
+                assert_eq!(payload[4..6], it.to_be_bytes());
             }
-            Self::IcmpIdentifier(it) => assert_eq!(packet.payload()[4..6], it.to_be_bytes()),
-            Self::IcmpSequence(it) => assert_eq!(packet.payload()[6..8], it.to_be_bytes()),
+            Self::IcmpSequence(it) => {
+                assert!(icmp_numbers(packet).is_none_or(|it| it == 2));
+                assert_eq!(payload[6..8], it.to_be_bytes());
+            }
         }
+    }
+}
+
+/// A greater segment size becomes the least that is asked for and is returned; a smaller one stays.
+fn check_clamp(packet: &mut IpPacketMut<'_>, most: u16) {
+    let before = packet.as_bytes().to_vec();
+    let (was, returned) = (mss(&before), packet.clamp_tcp_mss(most));
+    if returned.is_none() {
+        assert_eq!(packet.as_bytes(), before, "nothing was changed");
+    }
+    let Some(was) = was else {
+        return;
+    };
+    assert_eq!(returned, was.filter(|mss| *mss > most));
+    assert_eq!(mss(packet.as_bytes()), Some(was.map(|mss| mss.min(most))));
+}
+
+/// The segment size of a packet, inner `None` if it has none; `None` for fragments, of which the
+/// first may have one.
+fn mss(bytes: &[u8]) -> Option<Option<u16>> {
+    let packet = IpPacket::parse(bytes).ok()?;
+    Some(match packet.transport() {
+        Ok(Transport::Tcp(segment)) => first_mss(&segment),
+        Ok(Transport::Authenticated(inner)) if inner.protocol == Protocol::TCP => {
+            TcpSegment::parse(inner.payload)
+                .ok()
+                .and_then(|it| first_mss(&it))
+        }
+        Ok(Transport::Fragment(_)) => return None,
+        _ => None,
+    })
+}
+
+/// The size before the first option that cannot be read.
+fn first_mss(segment: &TcpSegment<'_>) -> Option<u16> {
+    let mut options = segment.options().map_while(Result::ok);
+    options.find_map(|option| match option {
+        TcpOption::Mss(mss) => Some(mss),
+        _ => None,
+    })
+}
+
+/// How many of identifier and sequence number of two octets a whole message has; `None` for
+/// fragments, of which the first may have some.
+fn icmp_numbers(packet: &IpPacket<'_>) -> Option<u8> {
+    let number = match packet.transport() {
+        Ok(Transport::Icmpv4(message)) => message.message_type().number(),
+        Ok(Transport::Icmpv6(message)) => {
+            return Some(match message.message_type().number() {
+                128 | 129 => 2,
+                160 | 161 => 1,
+                _ => 0,
+            });
+        }
+        Ok(Transport::Authenticated(inner)) if inner.protocol == Protocol::ICMPV4 => {
+            let Ok(message) = Icmpv4Message::parse(inner.payload) else {
+                return Some(0);
+            };
+            message.message_type().number()
+        }
+        Ok(Transport::Fragment(_)) => return None,
+        _ => return Some(0),
+    };
+    Some(match number {
+        0 | 8 | 13..=18 => 2,
+        42 | 43 => 1,
+        _ => 0,
+    })
+}
+
+/// Whether what stands behind an authentication header is whole and has ports.
+fn has_ports(inner: &AuthenticatedPacket<'_>) -> bool {
+    match inner.protocol {
+        Protocol::TCP => TcpSegment::parse(inner.payload).is_ok(),
+        Protocol::UDP => UdpDatagram::parse(inner.payload).is_ok(),
+        Protocol::UDP_LITE => UdpLiteDatagram::parse(inner.payload).is_ok(),
+        Protocol::SCTP => SctpPacket::parse(inner.payload).is_ok(),
+        _ => false,
     }
 }
 

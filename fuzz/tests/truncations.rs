@@ -3,42 +3,47 @@
 use std::fs;
 use std::path::Path;
 
+use wirecraft_fuzz::{capture_file, rewritten_packet};
 use wirecraft_ip_packets::{
-    AuthenticatedPacket, EncapsulatedPayload, GrePacket, IcmpExtensions, Icmpv4Message,
-    Icmpv6Message, IgmpMessage, IpPacket, Ipv4Options, Ipv6Extension, Ipv6Options, Lenient,
-    NdpOptions, ParseError, QuotedPacket, SctpPacket, TcpOptions, TcpSegment, Transport,
-    UdpDatagram, UdpLiteDatagram,
+    AuthenticatedPacket, CaptureReader, Defaults, EncapsulatedPayload, Expression, GrePacket,
+    IcmpExtensions, Icmpv4Message, Icmpv6Message, IgmpMessage, IpPacket, Ipv4Options,
+    Ipv6Extension, Ipv6Options, Lenient, NdpOptions, ParseError, QuotedPacket, SctpPacket,
+    TcpOptions, TcpSegment, Transport, UdpDatagram, UdpLiteDatagram,
 };
+use wirecraft_testing::Packets;
 
-/// The corpora whose inputs are packets or messages, and how many bytes stand before those.
-const CORPORA: [(&str, usize); 12] = [
+/// The corpora whose inputs are packets or messages behind so many bytes.
+const CORPORA: [(&str, usize); 9] = [
     ("fragmentation", 3),
     ("icmp_message", 1),
     ("inner_packet", 4),
     ("ip_header", 0),
     ("ip_packet", 0),
     ("packet_text", 0),
-    ("reassembler", 0),
-    ("rewrite", 24),
-    ("scan_answers", 0),
     ("tcp_segment", 0),
     ("udp_datagram", 0),
     ("upper_message", 1),
 ];
 
-/// Longer inputs are cut at every so many bytes behind this length.
-const EVERY_BYTE_LEN: usize = 256;
+/// How many generated packets are cut, and the most bytes of those.
+const GENERATED: (usize, usize) = (400, 300);
 
-fn packets(name: &str, skip: usize) -> Vec<Vec<u8>> {
+fn inputs(name: &str) -> Vec<Vec<u8>> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("corpus")
         .join(name);
     let files = fs::read_dir(corpus).expect("the corpus is there");
-    files
-        .map(|file| fs::read(file.expect("the corpus can be read").path()))
-        .map(|bytes| bytes.expect("an input can be read"))
-        .filter_map(|bytes| bytes.get(skip..).map(<[u8]>::to_vec))
-        .collect()
+    let files = files.map(|file| fs::read(file.expect("the corpus can be read").path()));
+    let inputs: Vec<_> = files.map(|it| it.expect("an input can be read")).collect();
+    assert!(!inputs.is_empty(), "{name}");
+    inputs
+}
+
+/// Cuts a packet off at every byte, and takes what is left for everything it could be.
+fn cut_everywhere(packet: &[u8]) {
+    for len in 0..=packet.len() {
+        read_as_anything(&packet[..len]);
+    }
 }
 
 /// Reads all that there is of a packet: every iterator to its end, and both forms of its text.
@@ -216,14 +221,46 @@ fn read_as_anything_else(it: &[u8]) {
 #[test]
 fn every_truncation_of_every_packet_parses_or_fails() {
     for (name, skip) in CORPORA {
-        let packets = packets(name, skip);
-        assert!(!packets.is_empty(), "{name}");
-        for packet in packets {
-            for len in 0..=packet.len() {
-                if len < EVERY_BYTE_LEN || len % 61 == 0 || len == packet.len() {
-                    read_as_anything(&packet[..len]);
-                }
-            }
+        for input in inputs(name) {
+            cut_everywhere(input.get(skip..).unwrap_or_default());
         }
+    }
+}
+
+#[test]
+fn every_truncation_of_every_packet_behind_changes_parses_or_fails() {
+    let mut packets = 0;
+    for input in inputs("rewrite") {
+        let packet = rewritten_packet(&input);
+        packets += usize::from(IpPacket::parse(packet).is_ok());
+        cut_everywhere(packet);
+    }
+    assert!(packets >= 20, "{packets} inputs change a packet");
+}
+
+#[test]
+fn every_truncation_of_every_file_and_of_its_packets_parses_or_fails() {
+    let mut packets = 0;
+    for file in inputs("capture_file") {
+        for len in 0..=file.len() {
+            capture_file(&file[..len]);
+        }
+        let reader = CaptureReader::new(&file[..]).into_iter().flatten();
+        for captured in reader.flatten() {
+            packets += usize::from(captured.packet().is_some());
+            cut_everywhere(captured.packet().unwrap_or(&captured.data));
+        }
+    }
+    assert!(packets > 0, "no file has a packet");
+}
+
+#[test]
+fn every_truncation_of_generated_packets_parses_or_fails() {
+    let (count, len_max) = GENERATED;
+    for text in Packets::new(0xc07).take(count) {
+        let expression: Expression = text.parse().expect("generated packets are expressions");
+        let packet = expression.build(&Defaults::default());
+        let packet = packet.expect("generated packets can be built");
+        cut_everywhere(packet.get(..len_max).unwrap_or(&packet));
     }
 }
