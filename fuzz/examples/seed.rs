@@ -92,7 +92,21 @@ fn batches() -> Vec<Vec<u8>> {
         forged.collect(),
         cut.collect(),
     ];
-    behind(&[0x5a; 32], &bodies)
+    let mut batches = behind(&[0x5a; 32], &bodies);
+    let large: Vec<_> = batches
+        .iter()
+        .map(|batch| with_sum_of_zero(batch))
+        .collect();
+    batches.extend(large);
+    batches
+}
+
+/// The batch as a large one: the first byte of its key has the sum of all bytes be zero.
+fn with_sum_of_zero(batch: &[u8]) -> Vec<u8> {
+    let mut batch = batch.to_vec();
+    let sum = batch.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+    batch[0] = batch[0].wrapping_sub(sum);
+    batch
 }
 
 fn write(target: &str, inputs: &[Vec<u8>]) -> std::io::Result<()> {

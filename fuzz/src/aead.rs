@@ -4,9 +4,41 @@ use wirecraft_batch_aead::{Key, Nonce, Open, OpenError, Path, Seal, TAG_LEN};
 
 use crate::input::Input;
 
-const COUNT_MAX: usize = 40;
+/// How large a batch may be.
+#[derive(Clone, Copy)]
+struct Scale {
+    packets: usize,
+    /// The longest text, in bytes.
+    text_len: u16,
+}
 
-const TEXT_LEN_MAX: u16 = 2100;
+/// More packets than are worked on together, and more steps than those that are taken four at a time from.
+const SMALL: Scale = Scale {
+    packets: 20,
+    text_len: 300,
+};
+
+/// Three parts, and texts longer than any packet of a tunnel.
+const LARGE: Scale = Scale {
+    packets: 40,
+    text_len: 2100,
+};
+
+/// One input of this many may become a large batch.
+const LARGE_PERIOD: u8 = 128;
+
+impl Scale {
+    /// Almost every input is small, or a large one would take the time of twenty. The sum of its bytes
+    /// decides: what a fuzzer makes of a large input is mostly small again, whatever it prefers to change.
+    fn of(input: &[u8]) -> Self {
+        let sum = input.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+        if sum.is_multiple_of(LARGE_PERIOD) {
+            LARGE
+        } else {
+            SMALL
+        }
+    }
+}
 
 /// One packet as it is sent, and as it arrives.
 struct Packet {
@@ -24,14 +56,15 @@ impl Packet {
 /// Every path, also where it is not the fastest, seals and opens a batch as the library does packet by packet; a packet that was changed
 /// does not open, shows no text, and hinders no other.
 pub fn aead_batch(input: &[u8]) {
+    let scale = Scale::of(input);
     let mut input = Input::new(input);
     let key: [u8; 32] = input.array();
     let mut plain = Vec::new();
     let mut packets = Vec::new();
     let library = Key::with_path(&key, Path::Single);
-    while !input.is_empty() && packets.len() < COUNT_MAX {
+    while !input.is_empty() && packets.len() < scale.packets {
         let nonce = input.array();
-        let text = text(&mut input);
+        let text = text(&mut input, scale);
         let mut sealed = text.clone();
         let (message, tag) = sealed
             .split_last_chunk_mut()
@@ -53,13 +86,14 @@ pub fn aead_batch(input: &[u8]) {
 }
 
 /// A text and the room for its tag.
-fn text(input: &mut Input<'_>) -> Vec<u8> {
+fn text(input: &mut Input<'_>, scale: Scale) -> Vec<u8> {
     let len = match input.choice(4) {
         0 => u16::from(input.byte()),
-        1 => input.word() % TEXT_LEN_MAX,
+        1 => input.word(),
         2 => 64 * u16::from(input.choice(24)),
         _ => 1420,
     };
+    let len = len % (scale.text_len + 1);
     let (seed, step) = (input.byte(), input.byte());
     let bytes = (0..usize::from(len) + TAG_LEN).scan(seed, |byte, _| {
         *byte = byte.wrapping_mul(5).wrapping_add(step);
