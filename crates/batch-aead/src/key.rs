@@ -8,7 +8,7 @@ use crate::batch::{Message, Nonce, OpenError, Received, TAG_LEN};
 use crate::path::Path;
 use crate::single::SingleKey;
 #[cfg(all(feature = "batch", target_arch = "x86_64"))]
-use crate::vector::{CAPACITY, Chunk, VectorKey};
+use crate::vector::{Chunk, VectorKey, Way};
 
 /// A ChaCha20-Poly1305 key, ready to seal and open. Wiped when dropped.
 ///
@@ -84,6 +84,28 @@ impl Key {
         key
     }
 
+    /// Returns the path that would work on all of a batch, and [`Path::Single`] if a part of it went to
+    /// one packet at a time: for tests and measurements.
+    #[cfg(any(test, feature = "forced-path"))]
+    #[doc(hidden)]
+    #[cfg_attr(
+        not(all(feature = "batch", target_arch = "x86_64")),
+        expect(unused_variables, reason = "there is one path")
+    )]
+    pub fn path_of<M: Message>(&self, batch: &mut [M]) -> Path {
+        #[cfg(all(feature = "batch", target_arch = "x86_64"))]
+        if let Some(vector) = &self.vector {
+            let mut path = vector.path();
+            vector.for_each_part(batch, |way, _| {
+                if way == Way::OneByOne {
+                    path = Path::Single;
+                }
+            });
+            return path;
+        }
+        Path::Single
+    }
+
     /// Encrypts `text` in place and writes the tag over it and `aad` to `tag`.
     ///
     /// # Panics
@@ -95,7 +117,7 @@ impl Key {
 
     /// Checks `tag` over `text` and `aad`, and decrypts `text` in place.
     ///
-    /// After an error the content of `text` is unspecified, though never the plaintext.
+    /// After an error `text` is what it was, or zeros; it is never the plaintext.
     ///
     /// # Errors
     /// [`OpenError::WrongTag`].
@@ -118,25 +140,12 @@ impl Key {
     pub fn seal_batch<M: Message>(&self, batch: &mut [M]) {
         #[cfg(all(feature = "batch", target_arch = "x86_64"))]
         if let Some(vector) = &self.vector {
-            for part in batch.chunks_mut(CAPACITY) {
-                self.seal_part(vector, part);
-            }
-            return;
+            return vector.for_each_part(batch, |way, part| match way {
+                Way::Together => seal_together(vector, part),
+                Way::OneByOne => self.seal_each(part),
+            });
         }
         self.seal_each(batch);
-    }
-
-    #[cfg(all(feature = "batch", target_arch = "x86_64"))]
-    fn seal_part<M: Message>(&self, vector: &VectorKey, part: &mut [M]) {
-        if !vector.is_worth_it(part) {
-            return self.seal_each(part);
-        }
-        let mut chunk = Chunk::new();
-        for item in part {
-            assert!(item.bytes().len() >= TAG_LEN, "{NO_ROOM}");
-            chunk.push(item.nonce(), item.bytes());
-        }
-        vector.seal(&mut chunk);
     }
 
     fn seal_each<M: Message>(&self, batch: &mut [M]) {
@@ -150,7 +159,8 @@ impl Key {
     /// Checks the tags of many packets without associated data, decrypts those in place whose tag is
     /// right, and tells each its own result.
     ///
-    /// A message that does not open holds what it held before, or zeros before its tag: never plaintext.
+    /// A message that does not open holds what it held before, or zeros before its tag; it never holds the
+    /// plaintext.
     ///
     /// # Panics
     /// If a message has 256 GiB.
@@ -158,32 +168,12 @@ impl Key {
     pub fn open_batch<R: Received>(&self, batch: &mut [R]) {
         #[cfg(all(feature = "batch", target_arch = "x86_64"))]
         if let Some(vector) = &self.vector {
-            for part in batch.chunks_mut(CAPACITY) {
-                self.open_part(vector, part);
-            }
-            return;
-        }
-        self.open_each(batch);
-    }
-
-    #[cfg(all(feature = "batch", target_arch = "x86_64"))]
-    fn open_part<R: Received>(&self, vector: &VectorKey, part: &mut [R]) {
-        if !vector.is_worth_it(part) {
-            return self.open_each(part);
-        }
-        let mut chunk = Chunk::new();
-        for item in part.iter_mut() {
-            chunk.push(item.nonce(), item.bytes());
-        }
-        let is_open = vector.open(&mut chunk);
-        for (item, is_open) in part.iter_mut().zip(is_open) {
-            let is_short = item.bytes().len() < TAG_LEN;
-            item.set_result(match (is_open, is_short) {
-                (true, _) => Ok(()),
-                (false, false) => Err(OpenError::WrongTag),
-                (false, true) => Err(OpenError::TooShort),
+            return vector.for_each_part(batch, |way, part| match way {
+                Way::Together => open_together(vector, part),
+                Way::OneByOne => self.open_each(part),
             });
         }
+        self.open_each(batch);
     }
 
     fn open_each<R: Received>(&self, batch: &mut [R]) {
@@ -199,6 +189,33 @@ impl Key {
     }
 }
 
+#[cfg(all(feature = "batch", target_arch = "x86_64"))]
+fn seal_together<M: Message>(vector: &VectorKey, part: &mut [M]) {
+    let mut chunk = Chunk::new();
+    for item in part {
+        assert!(item.bytes().len() >= TAG_LEN, "{NO_ROOM}");
+        chunk.push(item.nonce(), item.bytes());
+    }
+    vector.seal(&mut chunk);
+}
+
+#[cfg(all(feature = "batch", target_arch = "x86_64"))]
+fn open_together<R: Received>(vector: &VectorKey, part: &mut [R]) {
+    let mut chunk = Chunk::new();
+    for item in part.iter_mut() {
+        chunk.push(item.nonce(), item.bytes());
+    }
+    let is_open = vector.open(&mut chunk);
+    for (item, is_open) in part.iter_mut().zip(is_open) {
+        let is_short = item.bytes().len() < TAG_LEN;
+        item.set_result(match (is_open, is_short) {
+            (true, _) => Ok(()),
+            (false, false) => Err(OpenError::WrongTag),
+            (false, true) => Err(OpenError::TooShort),
+        });
+    }
+}
+
 /// What a caller of [`Key::seal_batch`] did wrong.
 const NO_ROOM: &str = "a message has room for the tag at its end";
 
@@ -211,7 +228,37 @@ impl fmt::Debug for Key {
 #[cfg(test)]
 mod tests {
     use super::Key;
+    use crate::batch::{Seal, TAG_LEN};
     use crate::path::Path;
+
+    /// Which path works on seventeen packets of a length, a register and one more.
+    fn path_of(key: &Key, len: usize) -> Path {
+        let mut messages = [0; 17].map(|_: u8| std::vec![0; len + TAG_LEN]);
+        let mut batch = messages.each_mut().map(|message| Seal {
+            nonce: [0; 12],
+            message,
+        });
+        key.path_of(&mut batch)
+    }
+
+    #[test]
+    fn forced_key_that_is_limited_works_on_every_batch_still() {
+        for path in Path::ALL {
+            for limit in Path::ALL {
+                let mut key = Key::with_path_always(&[7; 32], path);
+                assert_eq!(path_of(&key, 9000), path.or_below());
+                key.limit_to(limit);
+                assert_eq!(path_of(&key, 9000), path.min(limit).or_below());
+            }
+        }
+    }
+
+    #[cfg(feature = "aws-lc")]
+    #[test]
+    fn packet_for_which_vector_code_is_slower_goes_to_the_library() {
+        let key = Key::with_path(&[7; 32], Path::Avx2);
+        assert_eq!(path_of(&key, 9000), Path::Single);
+    }
 
     #[test]
     fn key_works_by_the_least_path_that_it_was_limited_to() {
