@@ -1,7 +1,7 @@
 //! Whole handshakes, both sides in one thread: initiation, response, confirmation.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use wirecraft_benches::{BoringtunPair, WirecraftPair};
+use wirecraft_benches::{BoringtunPair, GotatunPair, WirecraftPair};
 
 fn handshake(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("handshake");
@@ -13,6 +13,8 @@ fn handshake(criterion: &mut Criterion) {
     group.bench_function("boringtun", |bencher| {
         bencher.iter(|| boringtun.handshake())
     });
+    let mut gotatun = GotatunPair::new();
+    group.bench_function("gotatun", |bencher| bencher.iter(|| gotatun.handshake()));
     group.finish();
 }
 

@@ -1,11 +1,20 @@
 //! Benchmarks of the whole, rivals beside: each side as a pair of endpoints in one thread.
 #![forbid(unsafe_code)]
 
+mod aead_batch;
 mod boringtun_pair;
+mod gotatun_pair;
+mod interleaved;
 mod session;
 mod wirecraft_pair;
 
+pub use aead_batch::{
+    AEAD_BATCHES, KEY, LIBRARY_BATCH, Library, TEXT_LENS, Work, libraries, messages, mix,
+    open_batch, seal_batch, sealed,
+};
 pub use boringtun_pair::BoringtunPair;
+pub use gotatun_pair::GotatunPair;
+pub use interleaved::{Contestant, measure, median, ratio};
 pub use session::session;
 pub use wirecraft_pair::{ReceiveBuffer, WirecraftPair};
 

@@ -8,7 +8,7 @@ use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use wirecraft_noise_handshake::PrivateKey;
 use wirecraft_time::Instant;
-use wirecraft_tunnel::{Arena, Datagram, Device, MAX_SEGMENTS, PeerId};
+use wirecraft_tunnel::{AeadPath, Arena, Datagram, Device, MAX_SEGMENTS, PeerId};
 
 type SystemDevice = Device<UnwrapErr<SysRng>>;
 
@@ -36,6 +36,15 @@ impl WirecraftPair {
     /// If the handshake fails.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_path(AeadPath::detect())
+    }
+
+    /// Makes a pair that has a session, whose batches `path` works on where that is faster.
+    ///
+    /// # Panics
+    /// If the handshake fails.
+    #[must_use]
+    pub fn with_path(path: AeadPath) -> Self {
         let mut entropy = UnwrapErr(SysRng);
         let keys = [
             PrivateKey::generate(&mut entropy),
@@ -46,6 +55,8 @@ impl WirecraftPair {
             SocketAddr::from(([192, 0, 2, 2], 51820)),
         ];
         let (mut initiator, mut responder) = (Device::new(MTU, entropy), Device::new(MTU, entropy));
+        initiator.set_aead_path(path);
+        responder.set_aead_path(path);
         initiator.set_private_key(Some(keys[0].clone()));
         responder.set_private_key(Some(keys[1].clone()));
         let responder_id = initiator

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a harness reports on the terminal")]
 
+mod batches;
 mod t_test;
 
 use std::hint::black_box;
@@ -20,7 +21,6 @@ use std::time::Instant;
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use t_test::CroppedTests;
-use wirecraft_batch_aead::{Key, Open, Path, Seal};
 use wirecraft_benches::session;
 use wirecraft_noise_handshake::{
     CookieSecret, LocalStatic, PresharedKey, PrivateKey, RemoteStatic,
@@ -94,8 +94,7 @@ fn main() -> ExitCode {
     };
     macs(&mut harness);
     tags(&mut harness);
-    batches(&mut harness);
-    long_batches(&mut harness);
+    batches::all(&mut harness);
     keys(&mut harness);
     control(&mut harness);
     if harness.all_as_expected {
@@ -239,129 +238,6 @@ fn tags(harness: &mut Harness) {
         message[64..].copy_from_slice(tag);
         assert!(black_box(receiver.opening.open(counter, &mut message)).is_err());
     });
-}
-
-/// Sixteen sealed packets of 64 bytes.
-type SealedBatch = [[u8; 64 + TAG_LEN]; 16];
-
-/// The nonce of the packet with a number.
-fn nonce(number: u8) -> [u8; 12] {
-    [0, 0, 0, 0, number, 0, 0, 0, 0, 0, 0, 0]
-}
-
-fn seal_batch<M: AsMut<[u8]>>(key: &Key, batch: &mut [M]) {
-    let numbered = batch.iter_mut().zip(0..);
-    let mut seals: Vec<Seal<'_>> = numbered
-        .map(|(message, number)| Seal {
-            nonce: nonce(number),
-            message: message.as_mut(),
-        })
-        .collect();
-    key.seal_batch(&mut seals);
-}
-
-/// How many packets open.
-fn open_batch<M: AsMut<[u8]>>(key: &Key, batch: &mut [M]) -> usize {
-    let numbered = batch.iter_mut().zip(0..);
-    let mut opens: Vec<Open<'_>> = numbered
-        .map(|(message, number)| Open::new(nonce(number), message.as_mut()))
-        .collect();
-    key.open_batch(&mut opens);
-    opens.iter().filter(|open| open.result.is_ok()).count()
-}
-
-/// Batches under the paths of this machine: whether the time tells how a wrong tag is wrong, what was
-/// sealed, or under which key.
-fn batches(harness: &mut Harness) {
-    let bytes = [0x5a; 32];
-    for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
-        let key = Key::with_path(&bytes, path);
-        let mut sealed: SealedBatch = [[0x5a; 64 + TAG_LEN]; 16];
-        seal_batch(&key, &mut sealed);
-        let with_wrong_tags = |draws: &mut Draws, class| {
-            let mut wrong = sealed;
-            for message in &mut wrong {
-                let (_, tag) = message.split_last_chunk_mut::<TAG_LEN>().expect("a tag");
-                *tag = draws.wrong(class, tag);
-            }
-            wrong
-        };
-        let name = format!("wrong tags of a batch, {path}");
-        harness.constant(&name, 1, with_wrong_tags, |sealed| {
-            assert_eq!(black_box(open_batch(&key, &mut sealed.clone())), 0);
-        });
-        let with_texts = |draws: &mut Draws, class| {
-            let mut batch = sealed;
-            for message in &mut batch {
-                match class {
-                    Class::Fixed => *message = [0x5a; 64 + TAG_LEN],
-                    Class::Random => *message = draws.bytes(),
-                }
-            }
-            seal_batch(&key, &mut batch);
-            batch
-        };
-        let name = format!("right tags of a batch, {path}");
-        harness.constant(&name, 1, with_texts, |sealed| {
-            assert_eq!(black_box(open_batch(&key, &mut sealed.clone())), 16);
-        });
-        let with_key = |draws: &mut Draws, class| match class {
-            Class::Fixed => bytes,
-            Class::Random => draws.bytes(),
-        };
-        let name = format!("key of a batch, {path}");
-        harness.constant(&name, 1, with_key, |key| {
-            let mut batch = sealed;
-            seal_batch(&Key::with_path(key, path), &mut batch);
-            black_box(&batch);
-        });
-    }
-}
-
-/// The lengths of long packets beside each other, in bytes: enough for all of the code that takes
-/// several blocks of each at a time, and uneven.
-const LONG_LENS: [usize; 8] = [1420, 256, 1404, 1420, 300, 1420, 600, 1420];
-
-/// Batches of long packets, of which every other one has a wrong tag: as above.
-fn long_batches(harness: &mut Harness) {
-    let bytes = [0x5a; 32];
-    for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
-        let key = Key::with_path(&bytes, path);
-        let plain = LONG_LENS.map(|len| vec![0x5a; len + TAG_LEN]);
-        let mut sealed = plain.clone();
-        seal_batch(&key, &mut sealed);
-        let right = sealed
-            .each_ref()
-            .map(|message| *message.last_chunk::<TAG_LEN>().expect("a tag"));
-        let with_wrong_tags = |draws: &mut Draws, class| {
-            let mut tags = right;
-            for tag in tags.iter_mut().step_by(2) {
-                *tag = draws.wrong(class, tag);
-            }
-            tags
-        };
-        let mut batch = sealed.clone();
-        let name = format!("wrong tags of long packets, {path}");
-        harness.constant(&name, 1, with_wrong_tags, |tags| {
-            for ((message, sealed), tag) in batch.iter_mut().zip(&sealed).zip(tags) {
-                message.copy_from_slice(sealed);
-                *message.last_chunk_mut().expect("a tag") = *tag;
-            }
-            assert_eq!(black_box(open_batch(&key, &mut batch)), LONG_LENS.len() / 2);
-        });
-        let with_key = |draws: &mut Draws, class| match class {
-            Class::Fixed => bytes,
-            Class::Random => draws.bytes(),
-        };
-        let name = format!("key of long packets, {path}");
-        harness.constant(&name, 1, with_key, |key| {
-            for (message, plain) in batch.iter_mut().zip(&plain) {
-                message.copy_from_slice(plain);
-            }
-            seal_batch(&Key::with_path(key, path), &mut batch);
-            black_box(&batch);
-        });
-    }
 }
 
 fn keys(harness: &mut Harness) {
