@@ -1,11 +1,15 @@
 //! `cargo xtask bench`: the benchmarks of the workspace.
 
+pub(crate) mod aead;
 mod calls;
 mod daemon;
+mod data_path;
 mod figures;
 pub(crate) mod iperf;
+mod machine;
 mod ping;
 mod program;
+mod rates;
 mod rootless;
 mod tun;
 
@@ -21,6 +25,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     if let Some((task, rest)) = arguments.split_first() {
         match task.as_str() {
             "tun" => return tun::run(rest),
+            "data-path" => return data_path::run(rest),
             "rootless" => return rootless::run(rest),
             _ => {}
         }

@@ -21,6 +21,8 @@ const WITH_AND_WITHOUT_DEFAULTS: &[&str] = &[
 
 /// Features of packages that nothing else of the workspace builds alone.
 const FEATURES_ALONE: &[(&str, &str)] = &[
+    ("wirecraft-batch-aead", "aws-lc"),
+    ("wirecraft-batch-aead", "batch"),
     ("wirecraft-ip-packets", "alloc"),
     ("wirecraft-ip-packets", "pcap"),
     ("wirecraft-ip-packets", "serde"),

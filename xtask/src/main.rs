@@ -6,7 +6,6 @@
     reason = "a harness reports on the terminal"
 )]
 
-mod aead_table;
 mod aead_tests;
 mod bench;
 mod ci;
@@ -40,7 +39,10 @@ Tasks:
   bench [--quick] [FILTER] benchmarks of the workspace
   bench tun [OPTIONS]      interfaces joined by a tunnel, beside others' (root, Linux)
   bench scan               probes a second that one core makes, seals and sends
-  aead-table               ratios of the last run of the bench `batch_aead`
+  bench data-path [--runs N] [--check]
+                           packets and handshakes in one thread, beside other libraries
+  aead-table [--runs N] [--check]
+                           the AEAD beside libraries; `--check` fails if it is too slow
   aead-tests [--quick]     the AEAD in all ways it is built; every length in every size of a batch
   simulate [OPTIONS]       devices on a bad simulated network, 20 simulated hours;
                            `cargo xtask simulate --help` lists the options
@@ -68,7 +70,7 @@ fn main() -> ExitCode {
         Some("flood") => flood::run(&rest),
         Some("soak") => interop::soak::run(&rest),
         Some("scale") => scale::run(&rest),
-        Some("aead-table") => aead_table::run(&rest),
+        Some("aead-table") => bench::aead::run(&rest),
         Some("aead-tests") => aead_tests::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("simulate") => simulate::run(&rest),

@@ -31,6 +31,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     });
     aead_tests::ways_to_build(&mut steps);
     aead_tests::every_length(&mut steps);
+    crate::dudect::measure(&mut steps, &[]);
     steps.command("packets by tshark and tcpdump", cargo(["xtask", "oracle"]));
     packaging(&mut steps, &workspace);
     steps.finish()

@@ -11,6 +11,7 @@ use super::calls::{Counting, Probes};
 use super::daemon::Daemon;
 use super::figures::{Figure, Figures};
 use super::iperf::{self, Load, Measured};
+use super::machine::machine;
 use super::ping;
 use super::program::Program;
 use crate::interop::config::{Addresses, Config, KeyPair, MTU, Peer};
@@ -22,7 +23,6 @@ use anyhow::{Context as _, Result, ensure};
 use options::Options;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 /// The whole run takes no longer.
@@ -125,22 +125,6 @@ fn write(options: &Options, directory: &Path, figures: &Figures, text: &str) -> 
     std::fs::write(output.join("tun.md"), page.trim_end().to_owned() + "\n")?;
     let title = "TUN to TUN in one machine: two namespaces, veth, both ends the same program";
     figures.draw(&directory.join("chart"), &output.join("tun.svg"), title)
-}
-
-/// What was measured on, in words.
-fn machine() -> String {
-    let of = |program: &str, word: &str| output_of(Command::new(program).arg(word));
-    let kernel = of("uname", "-r").unwrap_or_default();
-    let day = of("date", "+%F").unwrap_or_default();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"));
-    let model = model
-        .unwrap_or_default()
-        .trim_start_matches(['\t', ' ', ':']);
-    format!("{cores} cores ({model}), Linux {kernel}, {day}")
 }
 
 /// Puts all loads on one program.
