@@ -18,8 +18,9 @@ use std::time::Duration;
 
 use memory::Needle;
 use needles::Group;
-use scene::{Observer, Scene};
+use scene::{MTU, Observer, Scene};
 use wirecraft_noise_handshake::wipe_stack_after;
+use wirecraft_tunnel::AeadPath;
 
 /// Set in the process that looks for secrets.
 const IS_SEARCHER: &str = "WIRECRAFT_TEST_SEARCHES_ITS_MEMORY";
@@ -146,6 +147,59 @@ fn session_keys_are_gone_after_540_seconds() {
             "expired",
             &[Group::Statics, Group::Psk, Group::StaticStatic],
         );
+    });
+}
+
+/// Makes a session whose batches `path` works on, and sends one of packets of `len` bytes.
+fn send_batch(scene: &mut Scene, path: AeadPath, len: usize) {
+    scene.work_by(path);
+    scene.start_handshake();
+    scene.exchange();
+    scene.send_batch_with_a_forgery(len);
+}
+
+/// What is in use while there is a session.
+const SESSION: [Group; 4] = [
+    Group::Statics,
+    Group::Psk,
+    Group::StaticStatic,
+    Group::Session(0),
+];
+
+#[test]
+fn what_a_batch_needed_is_gone_when_avx512_has_done_it() {
+    let test = "what_a_batch_needed_is_gone_when_avx512_has_done_it";
+    play(test, |scene| {
+        send_batch(scene, AeadPath::Avx512, MTU);
+        if AeadPath::Avx512.is_available() {
+            scene.check("batch done", &SESSION);
+        }
+    });
+}
+
+#[test]
+fn what_a_batch_needed_is_gone_when_avx2_has_done_it() {
+    let test = "what_a_batch_needed_is_gone_when_avx2_has_done_it";
+    play(test, |scene| {
+        // Longer packets are the library's. There are 32 halves of one-time keys, and as many blocks.
+        const SPILLED: usize = 4;
+        send_batch(scene, AeadPath::Avx2, 64);
+        if AeadPath::Avx2.is_available() {
+            scene.check_but_spilled("batch done", &SESSION, SPILLED);
+        }
+        scene.advance(EXPIRY);
+        scene.check("expired", &SESSION[..3]);
+    });
+}
+
+/// The library leaves the end of a one-time key and a block of key stream on the stack.
+#[test]
+fn what_a_batch_needed_by_the_library_is_gone_with_its_session() {
+    let test = "what_a_batch_needed_by_the_library_is_gone_with_its_session";
+    play(test, |scene| {
+        send_batch(scene, AeadPath::Single, MTU);
+        scene.advance(EXPIRY);
+        scene.check("expired", &SESSION[..3]);
     });
 }
 

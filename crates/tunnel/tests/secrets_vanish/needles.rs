@@ -8,8 +8,11 @@
 use std::fmt;
 
 use blake2::{Blake2s256, Digest};
+use chacha20::ChaCha20;
+use chacha20::cipher::{KeyIvInit, StreamCipher};
+use chacha20poly1305::{AeadInOut, ChaCha20Poly1305};
 use hmac::{KeyInit, Mac, SimpleHmac};
-use wirecraft_wire_format::{HandshakeMessage, Initiation, Message, Response};
+use wirecraft_wire_format::{Data, HandshakeMessage, Initiation, Message, Response};
 use x25519_dalek::{PublicKey, StaticSecret};
 
 use crate::memory::{MASK, NEEDLE_LEN, Needle};
@@ -32,6 +35,10 @@ pub(crate) enum Group {
     Passing(usize),
     /// Both transport keys.
     Session(usize),
+    /// One-time keys and key streams, which exist only while packets are sealed or opened.
+    Streams,
+    /// The tags that forged packets should have had.
+    Tags,
 }
 
 impl Group {
@@ -47,6 +54,8 @@ impl Group {
             "attempt" => Self::Attempt(number),
             "passing" => Self::Passing(number),
             "session" => Self::Session(number),
+            "streams" => Self::Streams,
+            "tags" => Self::Tags,
             other => panic!("no group: {other}"),
         }
     }
@@ -62,6 +71,8 @@ impl fmt::Display for Group {
             Self::Attempt(number) => write!(f, "attempt#{number}"),
             Self::Passing(number) => write!(f, "passing#{number}"),
             Self::Session(number) => write!(f, "session#{number}"),
+            Self::Streams => f.write_str("streams"),
+            Self::Tags => f.write_str("tags"),
         }
     }
 }
@@ -91,6 +102,12 @@ pub(crate) fn of(messages: &[Vec<u8>]) -> Vec<Needle> {
         Message::Initiation(initiation) => Some(initiation),
         _ => None,
     });
+    let data: Vec<_> = parsed()
+        .filter_map(|message| match message {
+            Message::Data(data) => Some(data),
+            _ => None,
+        })
+        .collect();
     for (number, initiation) in initiations.enumerate() {
         let response = parsed().find_map(|message| match message {
             Message::Response(response) => {
@@ -104,6 +121,7 @@ pub(crate) fn of(messages: &[Vec<u8>]) -> Vec<Needle> {
             responder: &bob,
             static_static,
             psk,
+            data: &data,
         };
         handshake.add_needles(initiation, response, &mut found);
     }
@@ -116,6 +134,8 @@ struct Handshake<'a> {
     responder: &'a StaticSecret,
     static_static: [u8; 32],
     psk: [u8; 32],
+    /// What was sent in sessions.
+    data: &'a [Data<'a>],
 }
 
 impl Handshake<'_> {
@@ -164,6 +184,9 @@ impl Handshake<'_> {
         let keys: [_; 2] = found.kdf_named([session, session], "transport key", &chaining_key, &[]);
         for key in &keys {
             found.add_repeated_words(session, "transport key", key);
+            for data in self.data {
+                found.add_data(key, data);
+            }
         }
     }
 }
@@ -207,6 +230,38 @@ impl Needles {
             let name = format!("{name}, word {number} repeated");
             let masked: [u8; NEEDLE_LEN] = core::array::from_fn(|at| word[at % 4] ^ MASK);
             self.0.push(Needle::new(group, &name, masked));
+        }
+    }
+
+    /// What sealing or opening a message under a key needs: the halves of the one-time key, the beginnings of
+    /// the blocks of key stream, and the tag that a message should have that has another.
+    fn add_data(&mut self, key: &[u8; 32], data: &Data<'_>) {
+        let mut nonce = [0; 12];
+        nonce[4..].copy_from_slice(&data.header.counter().value().to_le_bytes());
+        let (text, tag) = data.ciphertext.split_last_chunk().expect("a tag");
+        let mut stream = vec![0; 64 + text.len().next_multiple_of(64)];
+        ChaCha20::new(key.into(), &nonce.into()).apply_keystream(&mut stream);
+        let mut add = |group, name: &str, secret: [u8; NEEDLE_LEN]| {
+            let masked = secret.map(|byte| byte ^ MASK);
+            self.0.push(Needle::new(group, name, masked));
+        };
+        for half in stream[..32].as_chunks().0 {
+            add(Group::Streams, "one-time key", *half);
+        }
+        for block in stream[64..].chunks(64) {
+            add(
+                Group::Streams,
+                "key stream",
+                *block.first_chunk().expect("a block"),
+            );
+        }
+        let mut plain: Vec<u8> = text.iter().zip(&stream[64..]).map(|(a, b)| a ^ b).collect();
+        let right: [u8; 16] = ChaCha20Poly1305::new(key.into())
+            .encrypt_inout_detached(&nonce.into(), &[], plain.as_mut_slice().into())
+            .expect("a packet is short")
+            .into();
+        if right != *tag {
+            add(Group::Tags, "right tag", right);
         }
     }
 
