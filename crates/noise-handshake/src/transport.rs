@@ -113,7 +113,7 @@ impl OpeningKey {
     /// Checks the tag of a packet and decrypts it in place.
     ///
     /// `message` is the sealed packet and its tag; the packet is all but the last [`TAG_LEN`](wirecraft_wire_format::TAG_LEN) bytes.
-    /// After an error the content of `message` is unspecified, though never the packet.
+    /// After an error `message` holds what it held before, or zeros before its tag; it never holds the packet.
     ///
     /// # Errors
     /// [`OpenError::WrongTag`], or [`OpenError::TooShort`] where there is no tag.

@@ -4,10 +4,22 @@ use chacha20::ChaCha8Rng;
 use core::time::Duration;
 use rand_core::{Rng, SeedableRng};
 use wirecraft_noise_handshake::{
-    LocalStatic, Open, OpenError, PresharedKey, PrivateKey, ReceivedInitiation, RemoteStatic, Seal,
-    Tai64N, TransportKeys, initiate,
+    AeadPath, LocalStatic, Open, OpenError, PresharedKey, PrivateKey, ReceivedInitiation,
+    RemoteStatic, Seal, Tai64N, TransportKeys, initiate,
 };
 use wirecraft_wire_format::{Counter, Index};
+
+/// Runs a test with the keys of both sides of a handshake, by each path that works on batches here.
+fn by_each_path(seed: u64, test: impl Fn(TransportKeys, TransportKeys)) {
+    for path in AeadPath::ALL.into_iter().filter(|it| it.is_available()) {
+        let (mut alice, mut bob) = connect(seed);
+        for keys in [&mut alice, &mut bob] {
+            keys.sealing.limit_to(path);
+            keys.opening.limit_to(path);
+        }
+        test(alice, bob);
+    }
+}
 
 /// The keys of both sides of a handshake.
 fn connect(seed: u64) -> (TransportKeys, TransportKeys) {
@@ -65,80 +77,85 @@ fn opening_batch(messages: &mut [Vec<u8>]) -> Vec<Open<'_>> {
 
 #[test]
 fn sealing_a_batch_equals_sealing_one_by_one() {
-    let (alice, _) = connect(1);
-    let mut messages = packets(64);
-    let mut batch: Vec<_> = (0..)
-        .zip(&mut messages)
-        .map(|(counter, message)| Seal {
-            counter: Counter::new(counter),
-            message,
-        })
-        .collect();
+    by_each_path(1, |alice, _| {
+        let mut messages = packets(64);
+        let mut batch: Vec<_> = (0..)
+            .zip(&mut messages)
+            .map(|(counter, message)| Seal {
+                counter: Counter::new(counter),
+                message,
+            })
+            .collect();
 
-    alice.sealing.seal_batch(&mut batch);
+        alice.sealing.seal_batch(&mut batch);
 
-    assert_eq!(messages, sealed(&alice, 64));
+        assert_eq!(messages, sealed(&alice, 64));
+    });
 }
 
 #[test]
 fn opening_a_batch_equals_opening_one_by_one() {
-    let (alice, bob) = connect(2);
-    let mut messages = sealed(&alice, 64);
-    let mut batch = opening_batch(&mut messages);
-
-    bob.opening.open_batch(&mut batch);
-
-    assert!(batch.iter().all(|item| item.result == Ok(())));
-    let mut one_by_one = sealed(&alice, 64);
-    for (counter, message) in (0..).zip(&mut one_by_one) {
-        assert_eq!(bob.opening.open(Counter::new(counter), message), Ok(()));
-    }
-    for ((batch, single), packet) in messages.iter().zip(&one_by_one).zip(packets(64)) {
-        let len = packet.len() - 16;
-        assert_eq!(batch[..len], packet[..len]);
-        assert_eq!(single[..len], packet[..len]);
-    }
-}
-
-#[test]
-fn wrong_tag_in_a_batch_fails_that_message_alone() {
-    let (alice, bob) = connect(3);
-    for forged in 0..8 {
-        let mut messages = sealed(&alice, 8);
-        *messages[forged].last_mut().unwrap() ^= 1;
+    by_each_path(2, |alice, bob| {
+        let mut messages = sealed(&alice, 64);
         let mut batch = opening_batch(&mut messages);
 
         bob.opening.open_batch(&mut batch);
 
-        for (number, item) in batch.iter().enumerate() {
-            let expected = if number == forged {
-                Err(OpenError::WrongTag)
-            } else {
-                Ok(())
-            };
-            assert_eq!(item.result, expected);
+        assert!(batch.iter().all(|item| item.result == Ok(())));
+        let mut one_by_one = sealed(&alice, 64);
+        for (counter, message) in (0..).zip(&mut one_by_one) {
+            assert_eq!(bob.opening.open(Counter::new(counter), message), Ok(()));
         }
-    }
+        for ((batch, single), packet) in messages.iter().zip(&one_by_one).zip(packets(64)) {
+            let len = packet.len() - 16;
+            assert_eq!(batch[..len], packet[..len]);
+            assert_eq!(single[..len], packet[..len]);
+        }
+    });
+}
+
+#[test]
+fn wrong_tag_in_a_batch_fails_that_message_alone() {
+    by_each_path(3, |alice, bob| {
+        for forged in 0..8 {
+            let mut messages = sealed(&alice, 8);
+            *messages[forged].last_mut().unwrap() ^= 1;
+            let mut batch = opening_batch(&mut messages);
+
+            bob.opening.open_batch(&mut batch);
+
+            for (number, item) in batch.iter().enumerate() {
+                let expected = if number == forged {
+                    Err(OpenError::WrongTag)
+                } else {
+                    Ok(())
+                };
+                assert_eq!(item.result, expected);
+            }
+        }
+    });
 }
 
 #[test]
 fn message_without_a_tag_in_a_batch_fails_alone() {
-    let (alice, bob) = connect(4);
-    let mut messages = sealed(&alice, 3);
-    messages[1].truncate(15);
-    let mut batch = opening_batch(&mut messages);
+    by_each_path(4, |alice, bob| {
+        let mut messages = sealed(&alice, 3);
+        messages[1].truncate(15);
+        let mut batch = opening_batch(&mut messages);
 
-    bob.opening.open_batch(&mut batch);
+        bob.opening.open_batch(&mut batch);
 
-    let results: Vec<_> = batch.iter().map(|item| item.result).collect();
-    assert_eq!(results, [Ok(()), Err(OpenError::TooShort), Ok(())]);
+        let results: Vec<_> = batch.iter().map(|item| item.result).collect();
+        assert_eq!(results, [Ok(()), Err(OpenError::TooShort), Ok(())]);
+    });
 }
 
 #[test]
 fn empty_batches_are_fine() {
-    let (alice, bob) = connect(5);
-    alice.sealing.seal_batch(&mut []);
-    bob.opening.open_batch(&mut [] as &mut [Open<'_>]);
+    by_each_path(5, |alice, bob| {
+        alice.sealing.seal_batch(&mut []);
+        bob.opening.open_batch(&mut [] as &mut [Open<'_>]);
+    });
 }
 
 #[test]
