@@ -53,14 +53,17 @@ fn configuration_that_is_missing_is_a_usage_error() {
 
 #[test]
 fn path_of_the_aead_that_does_not_exist_is_a_usage_error() {
-    for (value, shown) in [("AVX", "\"AVX\""), ("", "\"\"")] {
-        let mut command = wirecraft(&["ping", "-c", "-", "10.0.0.1"]);
-        command.env("WIRECRAFT_AEAD", value);
-        let run = run(command, &format!("{KEYS}{PEER}")).unwrap();
-        let expected = format!(
-            "wirecraft: WIRECRAFT_AEAD: expected one of single, avx2, avx512; found {shown}"
-        );
-        assert_eq!(one_line(&run, 2), expected);
+    let calls: [&[&str]; 2] = [&["ping", "-c", "-", "10.0.0.1"], &["doctor", "-c", "-"]];
+    for call in calls {
+        for (value, shown) in [("AVX", "\"AVX\""), ("", "\"\"")] {
+            let mut command = wirecraft(call);
+            command.env("WIRECRAFT_AEAD", value);
+            let run = run(command, &format!("{KEYS}{PEER}")).unwrap();
+            let expected = format!(
+                "wirecraft: WIRECRAFT_AEAD: expected one of single, avx2, avx512; found {shown}"
+            );
+            assert_eq!(one_line(&run, 2), expected);
+        }
     }
 }
 

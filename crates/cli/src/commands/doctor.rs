@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use wirecraft::Config;
 use wirecraft_diagnose::{Advice, ExamineOptions, Severity, examine};
 
+use crate::aead::connect_options;
 use crate::arguments::{ConfigArgs, FormArgs};
 use crate::failure::Failure;
 use crate::interrupt::unless_interrupted;
@@ -49,6 +50,7 @@ impl Doctor {
         };
         let mut options = ExamineOptions::default();
         options.host = self.host;
+        options.aead_path = connect_options()?.aead_path;
         let (sender, mut found) = mpsc::unbounded_channel();
         let examining = async {
             examine(&config, &options, |advice| {

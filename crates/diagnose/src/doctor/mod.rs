@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use wirecraft::config::Config;
-use wirecraft::{Clock, ConnectOptions, Tunnel};
+use wirecraft::{AeadPath, Clock, ConnectOptions, Tunnel};
 
 pub use setup::check_config;
 
@@ -71,6 +71,8 @@ pub struct ExamineOptions {
     pub host: Option<IpAddr>,
     /// What the clock of this machine says, since 1970. Read when the options are made.
     pub now: Duration,
+    /// What encrypts batches of packets. The fastest that the processor has.
+    pub aead_path: AeadPath,
 }
 
 impl Default for ExamineOptions {
@@ -80,6 +82,7 @@ impl Default for ExamineOptions {
             attempts: 3,
             host: None,
             now: Clock::new().since_unix_epoch(),
+            aead_path: AeadPath::detect(),
         }
     }
 }
@@ -119,6 +122,7 @@ pub async fn examine(config: &Config, options: &ExamineOptions, mut tell: impl F
     // takes none within 20 ms of another.
     sleep(BETWEEN_INITIATIONS).await;
     let mut connect = ConnectOptions::default();
+    connect.aead_path = options.aead_path;
     connect.handshake_timeout = (options.wait * 5).max(TWO_INITIATIONS);
     match Tunnel::connect_with(config.clone(), connect).await {
         Ok(tunnel) => {
