@@ -8,7 +8,7 @@ use crate::batch::{Message, Nonce, OpenError, Received, TAG_LEN};
 use crate::path::Path;
 use crate::single::SingleKey;
 #[cfg(all(feature = "batch", target_arch = "x86_64"))]
-use crate::vector::{Chunk, VectorKey, Way};
+use crate::vector::{Chunk, Keys, VectorKey, Way};
 
 /// A ChaCha20-Poly1305 key, ready to seal and open. Wiped when dropped.
 ///
@@ -141,14 +141,14 @@ impl Key {
         #[cfg(all(feature = "batch", target_arch = "x86_64"))]
         if let Some(vector) = &self.vector {
             return vector.for_each_part(batch, |way, part| match way {
-                Way::Together => seal_together(vector, part),
+                Way::Together => seal_together(vector, vector.for_all(), part),
                 Way::OneByOne => self.seal_each(part),
             });
         }
         self.seal_each(batch);
     }
 
-    fn seal_each<M: Message>(&self, batch: &mut [M]) {
+    pub(crate) fn seal_each<M: Message>(&self, batch: &mut [M]) {
         for item in batch {
             let nonce = item.nonce();
             let (text, tag) = item.bytes().split_last_chunk_mut().expect(NO_ROOM);
@@ -169,18 +169,24 @@ impl Key {
         #[cfg(all(feature = "batch", target_arch = "x86_64"))]
         if let Some(vector) = &self.vector {
             return vector.for_each_part(batch, |way, part| match way {
-                Way::Together => open_together(vector, part),
+                Way::Together => open_together(vector, vector.for_all(), part),
                 Way::OneByOne => self.open_each(part),
             });
         }
         self.open_each(batch);
     }
 
-    fn open_each<R: Received>(&self, batch: &mut [R]) {
+    pub(crate) fn open_each<R: Received>(&self, batch: &mut [R]) {
         for item in batch {
             let result = self.open_one(item.nonce(), item.bytes());
             item.set_result(result);
         }
+    }
+
+    /// What works on batches, if anything does.
+    #[cfg(all(feature = "batch", target_arch = "x86_64"))]
+    pub(crate) const fn vector(&self) -> Option<&VectorKey> {
+        self.vector.as_ref()
     }
 
     fn open_one(&self, nonce: Nonce, message: &mut [u8]) -> Result<(), OpenError> {
@@ -190,22 +196,22 @@ impl Key {
 }
 
 #[cfg(all(feature = "batch", target_arch = "x86_64"))]
-fn seal_together<M: Message>(vector: &VectorKey, part: &mut [M]) {
+pub(crate) fn seal_together<M: Message>(vector: &VectorKey, keys: Keys<'_>, part: &mut [M]) {
     let mut chunk = Chunk::new();
     for item in part {
         assert!(item.bytes().len() >= TAG_LEN, "{NO_ROOM}");
         chunk.push(item.nonce(), item.bytes());
     }
-    vector.seal(&mut chunk);
+    vector.seal(keys, &mut chunk);
 }
 
 #[cfg(all(feature = "batch", target_arch = "x86_64"))]
-fn open_together<R: Received>(vector: &VectorKey, part: &mut [R]) {
+pub(crate) fn open_together<R: Received>(vector: &VectorKey, keys: Keys<'_>, part: &mut [R]) {
     let mut chunk = Chunk::new();
     for item in part.iter_mut() {
         chunk.push(item.nonce(), item.bytes());
     }
-    let is_open = vector.open(&mut chunk);
+    let is_open = vector.open(keys, &mut chunk);
     for (item, is_open) in part.iter_mut().zip(is_open) {
         let is_short = item.bytes().len() < TAG_LEN;
         item.set_result(match (is_open, is_short) {

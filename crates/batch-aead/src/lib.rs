@@ -7,6 +7,7 @@ extern crate std;
 
 mod batch;
 mod key;
+mod keyed;
 mod path;
 mod single;
 #[cfg(all(feature = "batch", target_arch = "x86_64"))]
@@ -19,4 +20,5 @@ mod wycheproof_vectors;
 
 pub use batch::{Message, Nonce, Open, OpenError, Received, Seal, TAG_LEN};
 pub use key::Key;
+pub use keyed::{Keyed, open_keyed, seal_keyed};
 pub use path::{Path, PathError};

@@ -9,7 +9,9 @@ use std::vec;
 use std::vec::Vec;
 
 use crate::single::rust;
-use crate::{Key, Nonce, Open, OpenError, Path, Seal};
+use crate::{
+    Key, Message, Nonce, Open, OpenError, Path, Received, Seal, TAG_LEN, open_keyed, seal_keyed,
+};
 
 /// The paths of this machine; the log says which they are, also where all tests pass.
 pub(crate) fn available_paths() -> Vec<Path> {
@@ -215,6 +217,134 @@ fn whoever_is_faster_works_on_a_batch_as_the_libraries_do() {
                     "{path} {count} of {len}"
                 );
             }
+        }
+    }
+}
+
+/// Packets whose keys are drawn from a few, in any order: each batch has one of a key.
+fn mixed(rng: &mut ChaCha8Rng, keys: usize, lens: &[usize]) -> Vec<Batch> {
+    let keys: Vec<[u8; 32]> = (0..keys).map(|_| Batch::random(rng, &[]).key).collect();
+    let draw = |len: &usize| {
+        let mut batch = Batch::random(rng, &[*len]);
+        let key = keys[below(rng, keys.len().try_into().unwrap())];
+        batch.key = key;
+        batch.sealed = vec![batch.plain[0].clone()];
+        let (text, tag) = batch.sealed[0].split_last_chunk_mut().unwrap();
+        rust::SingleKey::new(&key).seal(&batch.nonces[0], &[], text, tag);
+        batch
+    };
+    lens.iter().map(draw).collect()
+}
+
+/// Keys of packets, one for each.
+fn keys_of(packets: &[Batch], paths: &[Path]) -> Vec<Key> {
+    let path = |number: usize| paths[number % paths.len()];
+    packets
+        .iter()
+        .enumerate()
+        .map(|(number, packet)| Key::with_path_always(&packet.key, path(number)))
+        .collect()
+}
+
+#[test]
+fn packets_of_many_keys_are_sealed_and_opened_as_each_alone() {
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    let available = available_paths();
+    let mut ways: Vec<Vec<Path>> = available.iter().map(|path| vec![*path]).collect();
+    ways.push(available);
+    for round in 0..400 {
+        let count = 1 + below(&mut rng, 40);
+        let len_max = [40, 200, 2100][round % 3];
+        let lens: Vec<_> = (0..count).map(|_| below(&mut rng, len_max)).collect();
+        let packets = mixed(&mut rng, 1 + round % 5, &lens);
+        for paths in &ways {
+            let keys = keys_of(&packets, paths);
+            let mut messages: Vec<_> = packets.iter().map(|it| it.plain[0].clone()).collect();
+            let items = messages.iter_mut().zip(packets.iter().zip(&keys));
+            let mut seals: Vec<_> = items
+                .map(|(message, (packet, key))| {
+                    let nonce = packet.nonces[0];
+                    key.keyed(Seal { nonce, message })
+                })
+                .collect();
+            seal_keyed(&mut seals);
+            for (message, packet) in messages.iter().zip(&packets) {
+                assert!(*message == packet.sealed[0], "{paths:?} seals {lens:?}");
+            }
+            let forged = below(&mut rng, count.try_into().unwrap());
+            messages[forged][0] ^= 1;
+            check_opening(&packets, &keys, messages, forged);
+        }
+    }
+}
+
+/// Checks that all packets open but the one that was forged.
+fn check_opening(packets: &[Batch], keys: &[Key], mut messages: Vec<Vec<u8>>, forged: usize) {
+    let mut results = vec![Err(OpenError::TooShort); packets.len()];
+    let items = messages.iter_mut().zip(packets.iter().zip(keys));
+    let mut opens: Vec<_> = items
+        .zip(&mut results)
+        .map(|((message, (packet, key)), result)| {
+            let open = Open::new(packet.nonces[0], message);
+            key.keyed(Told { open, result })
+        })
+        .collect();
+    open_keyed(&mut opens);
+    for (number, (message, packet)) in messages.iter().zip(packets).enumerate() {
+        assert_eq!(results[number].is_err(), number == forged);
+        if number != forged {
+            let text = message.split_last_chunk::<TAG_LEN>().unwrap().0;
+            assert_eq!(
+                text,
+                packet.plain[0].split_last_chunk::<TAG_LEN>().unwrap().0
+            );
+        }
+    }
+}
+
+/// A packet whose result outlives the batch.
+struct Told<'a> {
+    open: Open<'a>,
+    result: &'a mut Result<(), OpenError>,
+}
+
+impl Message for Told<'_> {
+    fn nonce(&self) -> Nonce {
+        self.open.nonce()
+    }
+
+    fn bytes(&mut self) -> &mut [u8] {
+        self.open.bytes()
+    }
+}
+
+impl Received for Told<'_> {
+    fn set_result(&mut self, result: Result<(), OpenError>) {
+        *self.result = result;
+    }
+}
+
+#[test]
+fn packets_of_sixteen_keys_go_through_vector_code_together() {
+    let mut rng = ChaCha8Rng::seed_from_u64(13);
+    for path in available_paths() {
+        let packets = mixed(&mut rng, 16, &[64; 16]);
+        let keys: Vec<Key> = packets
+            .iter()
+            .map(|it| Key::with_path(&it.key, path))
+            .collect();
+        let mut messages: Vec<_> = packets.iter().map(|it| it.plain[0].clone()).collect();
+        let items = messages.iter_mut().zip(packets.iter().zip(&keys));
+        let mut seals: Vec<_> = items
+            .map(|(message, (packet, key))| {
+                let nonce = packet.nonces[0];
+                key.keyed(Seal { nonce, message })
+            })
+            .collect();
+        assert_eq!(keys[0].path_of(&mut seals), path);
+        seal_keyed(&mut seals);
+        for (message, packet) in messages.iter().zip(&packets) {
+            assert!(*message == packet.sealed[0], "{path}");
         }
     }
 }

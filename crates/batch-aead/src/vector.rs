@@ -25,6 +25,7 @@
 mod avx2;
 mod avx512;
 mod chunk;
+mod keys;
 mod streams;
 #[cfg(test)]
 mod tag_edges;
@@ -33,6 +34,7 @@ mod worth;
 pub(crate) use avx2::Avx2;
 pub(crate) use avx512::Avx512;
 pub(crate) use chunk::{CAPACITY, Chunk};
+pub(crate) use keys::{KeyRows, Keys};
 
 use streams::{Jobs, Streams};
 use worth::Costs;
@@ -46,7 +48,7 @@ use crate::path::Path;
 /// Vector code of one kind; having a value proves that the processor has what it needs.
 pub(crate) trait Engine: Copy {
     /// Makes the blocks of key stream that `jobs` names.
-    fn streams(self, key: &[u32; 8], chunk: &Chunk<'_>, jobs: &Jobs, streams: &mut Streams);
+    fn streams(self, keys: Keys<'_>, chunk: &Chunk<'_>, jobs: &Jobs, streams: &mut Streams);
 
     /// Adds blocks of key stream to the texts that they belong to.
     fn add(self, chunk: &mut Chunk<'_>, jobs: &Jobs, streams: &Streams);
@@ -143,18 +145,31 @@ impl VectorKey {
         }
     }
 
-    pub(crate) fn seal(&self, chunk: &mut Chunk<'_>) {
+    /// Returns this key as that of every packet.
+    #[inline]
+    pub(crate) fn for_all(&self) -> Keys<'_> {
+        Keys::One(&self.words)
+    }
+
+    /// Returns the words of the key.
+    #[inline]
+    pub(crate) fn words(&self) -> &[u32; 8] {
+        &self.words
+    }
+
+    /// Seals each packet with its key, by the code of this one.
+    pub(crate) fn seal(&self, keys: Keys<'_>, chunk: &mut Chunk<'_>) {
         match self.kind {
-            Kind::Avx2(engine) => seal(engine, &self.words, chunk),
-            Kind::Avx512(engine) => seal(engine, &self.words, chunk),
+            Kind::Avx2(engine) => seal(engine, keys, chunk),
+            Kind::Avx512(engine) => seal(engine, keys, chunk),
         }
     }
 
-    /// Says of each packet whether it was opened.
-    pub(crate) fn open(&self, chunk: &mut Chunk<'_>) -> [bool; CAPACITY] {
+    /// Opens each packet with its key, by the code of this one; says of each whether it was opened.
+    pub(crate) fn open(&self, keys: Keys<'_>, chunk: &mut Chunk<'_>) -> [bool; CAPACITY] {
         match self.kind {
-            Kind::Avx2(engine) => open(engine, &self.words, chunk),
-            Kind::Avx512(engine) => open(engine, &self.words, chunk),
+            Kind::Avx2(engine) => open(engine, keys, chunk),
+            Kind::Avx512(engine) => open(engine, keys, chunk),
         }
     }
 }
@@ -168,29 +183,29 @@ fn code(path: Path) -> Option<(Kind, Costs)> {
     }
 }
 
-fn seal(engine: impl Engine, key: &[u32; 8], chunk: &mut Chunk<'_>) {
+fn seal(engine: impl Engine, keys: Keys<'_>, chunk: &mut Chunk<'_>) {
     let mut jobs = Jobs::keys(chunk);
-    let (mut keys, mut streams) = (Streams::default(), Streams::default());
-    engine.streams(key, chunk, &jobs, &mut keys);
-    engine.add(chunk, &jobs, &keys);
+    let (mut one_time_keys, mut streams) = (Streams::default(), Streams::default());
+    engine.streams(keys, chunk, &jobs, &mut one_time_keys);
+    engine.add(chunk, &jobs, &one_time_keys);
     while jobs.advance(chunk) {
-        engine.streams(key, chunk, &jobs, &mut streams);
+        engine.streams(keys, chunk, &jobs, &mut streams);
         engine.add(chunk, &jobs, &streams);
     }
     let mut tags = [[0; TAG_LEN]; CAPACITY];
-    engine.tags(chunk, &keys, &mut tags);
+    engine.tags(chunk, &one_time_keys, &mut tags);
     chunk.write_tags(&tags);
     // Where there is no packet a lane holds the tag of nothing under key stream of another.
     tags = [[0; TAG_LEN]; CAPACITY];
     optimization_barrier(&tags);
 }
 
-fn open(engine: impl Engine, key: &[u32; 8], chunk: &mut Chunk<'_>) -> [bool; CAPACITY] {
+fn open(engine: impl Engine, keys: Keys<'_>, chunk: &mut Chunk<'_>) -> [bool; CAPACITY] {
     let mut jobs = Jobs::keys(chunk);
-    let (mut keys, mut streams) = (Streams::default(), Streams::default());
-    engine.streams(key, chunk, &jobs, &mut keys);
+    let (mut one_time_keys, mut streams) = (Streams::default(), Streams::default());
+    engine.streams(keys, chunk, &jobs, &mut one_time_keys);
     let mut tags = [[0; TAG_LEN]; CAPACITY];
-    engine.tags(chunk, &keys, &mut tags);
+    engine.tags(chunk, &one_time_keys, &mut tags);
     let mut is_open = [false; CAPACITY];
     for (packet, (is_open, tag)) in is_open.iter_mut().zip(&tags).enumerate() {
         let received = chunk.received_tag(packet);
@@ -202,9 +217,9 @@ fn open(engine: impl Engine, key: &[u32; 8], chunk: &mut Chunk<'_>) -> [bool; CA
     // Whoever finds the right tag of a packet that was forged can forge.
     tags = [[0; TAG_LEN]; CAPACITY];
     optimization_barrier(&tags);
-    engine.add(chunk, &jobs, &keys);
+    engine.add(chunk, &jobs, &one_time_keys);
     while jobs.advance(chunk) {
-        engine.streams(key, chunk, &jobs, &mut streams);
+        engine.streams(keys, chunk, &jobs, &mut streams);
         engine.add(chunk, &jobs, &streams);
     }
     is_open

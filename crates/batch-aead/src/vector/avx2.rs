@@ -3,9 +3,9 @@
 mod chacha;
 mod poly;
 
-use super::Engine;
 use super::chunk::{CAPACITY, Chunk, Lanes};
 use super::streams::{Jobs, Streams};
+use super::{Engine, Keys};
 use crate::batch::TAG_LEN;
 
 /// Proof that the processor has AVX2.
@@ -21,9 +21,9 @@ impl Avx2 {
 
 impl Engine for Avx2 {
     #[inline]
-    fn streams(self, key: &[u32; 8], chunk: &Chunk<'_>, jobs: &Jobs, streams: &mut Streams) {
+    fn streams(self, keys: Keys<'_>, chunk: &Chunk<'_>, jobs: &Jobs, streams: &mut Streams) {
         // SAFETY: `self` proves that the processor has what the function was compiled for.
-        unsafe { chacha::streams(key, chunk, jobs, streams) }
+        unsafe { chacha::streams(keys, chunk, jobs, streams) }
     }
 
     #[inline]

@@ -3,12 +3,14 @@
 //! Source: RFC 8439 §2.3.
 
 use core::arch::x86_64::{
-    __m256i, _mm256_add_epi32, _mm256_loadu_si256, _mm256_or_si256, _mm256_permute2x128_si256,
-    _mm256_set1_epi32, _mm256_setr_epi8, _mm256_shuffle_epi8, _mm256_slli_epi32, _mm256_srli_epi32,
+    __m256i, _mm256_add_epi32, _mm256_blendv_epi8, _mm256_cmpgt_epi32, _mm256_loadu_si256,
+    _mm256_or_si256, _mm256_permute2x128_si256, _mm256_permutevar8x32_epi32, _mm256_set1_epi32,
+    _mm256_setr_epi8, _mm256_shuffle_epi8, _mm256_slli_epi32, _mm256_srli_epi32,
     _mm256_storeu_si256, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32,
     _mm256_unpacklo_epi64, _mm256_xor_si256,
 };
 
+use super::super::Keys;
 use super::super::chunk::Chunk;
 use super::super::streams::{BLOCK_LEN, CONSTANTS, DOUBLE_ROUNDS, Jobs, MAX, Streams};
 
@@ -16,10 +18,10 @@ use super::super::streams::{BLOCK_LEN, CONSTANTS, DOUBLE_ROUNDS, Jobs, MAX, Stre
 const LANES: usize = 8;
 
 #[target_feature(enable = "avx2")]
-pub(super) fn streams(key: &[u32; 8], chunk: &Chunk<'_>, jobs: &Jobs, streams: &mut Streams) {
+pub(super) fn streams(keys: Keys<'_>, chunk: &Chunk<'_>, jobs: &Jobs, streams: &mut Streams) {
     for first in (0..MAX).step_by(LANES) {
         if first < jobs.count() {
-            let state = state(key, chunk, jobs, first);
+            let state = state(keys, chunk, jobs, first);
             store_blocks(state, &mut streams.0[first..]);
         }
     }
@@ -43,22 +45,28 @@ pub(super) fn add(chunk: &mut Chunk<'_>, jobs: &Jobs, streams: &Streams) {
 /// The sixteen words of eight blocks, those of lanes `first` and after.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn state(key: &[u32; 8], chunk: &Chunk<'_>, jobs: &Jobs, first: usize) -> [__m256i; 16] {
+fn state(keys: Keys<'_>, chunk: &Chunk<'_>, jobs: &Jobs, first: usize) -> [__m256i; 16] {
     let mut start = [_mm256_set1_epi32(0); 16];
     for (word, constant) in start.iter_mut().zip(CONSTANTS) {
         *word = _mm256_set1_epi32(constant.cast_signed());
     }
-    for (word, key) in start[4..].iter_mut().zip(key) {
-        *word = _mm256_set1_epi32(key.cast_signed());
-    }
     let lanes = first..first + LANES;
-    start[12] = load_words(jobs.counters[lanes.clone()].as_chunks().0);
-    for (word, nonces) in start[13..].iter_mut().zip(chunk.nonces()) {
-        let mut words = [[0; LANES]; 1];
-        for (word, packet) in words[0].iter_mut().zip(&jobs.packets[lanes.clone()]) {
-            *word = nonces[*packet as usize];
+    let packets = load_words(jobs.packets[lanes.clone()].as_chunks().0);
+    match keys {
+        Keys::One(key) => {
+            for (word, key) in start[4..].iter_mut().zip(key) {
+                *word = _mm256_set1_epi32(key.cast_signed());
+            }
         }
-        *word = load_words(&words);
+        Keys::Each(keys) => {
+            for (word, row) in start[4..].iter_mut().zip(keys.rows()) {
+                *word = of_packets(packets, row);
+            }
+        }
+    }
+    start[12] = load_words(jobs.counters[lanes].as_chunks().0);
+    for (word, nonces) in start[13..].iter_mut().zip(chunk.nonces()) {
+        *word = of_packets(packets, nonces);
     }
     let mut state = start;
     for _ in 0..DOUBLE_ROUNDS {
@@ -68,6 +76,18 @@ fn state(key: &[u32; 8], chunk: &Chunk<'_>, jobs: &Jobs, first: usize) -> [__m25
         *word = _mm256_add_epi32(*word, start);
     }
     state
+}
+
+/// A word of each of eight packets out of those of sixteen.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn of_packets(packets: __m256i, words: &[u32; MAX]) -> __m256i {
+    let (halves, _) = words.as_chunks::<LANES>();
+    // The low three bits of a number choose within a half, the fourth one between them.
+    let low = _mm256_permutevar8x32_epi32(load_words(halves), packets);
+    let high = _mm256_permutevar8x32_epi32(load_words(&halves[1..]), packets);
+    let is_high = _mm256_cmpgt_epi32(packets, _mm256_set1_epi32(7));
+    _mm256_blendv_epi8(low, high, is_high)
 }
 
 #[inline]

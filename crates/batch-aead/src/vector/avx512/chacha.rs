@@ -9,12 +9,13 @@ use core::arch::x86_64::{
     _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
 };
 
+use super::super::Keys;
 use super::super::chunk::Chunk;
 use super::super::streams::{BLOCK_LEN, CONSTANTS, DOUBLE_ROUNDS, Jobs, Streams};
 
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
-pub(super) fn streams(key: &[u32; 8], chunk: &Chunk<'_>, jobs: &Jobs, streams: &mut Streams) {
-    let blocks = blocks(key, chunk, jobs);
+pub(super) fn streams(keys: Keys<'_>, chunk: &Chunk<'_>, jobs: &Jobs, streams: &mut Streams) {
+    let blocks = blocks(keys, chunk, jobs);
     for (stream, block) in streams.0.iter_mut().zip(blocks) {
         store(stream, block);
     }
@@ -38,17 +39,26 @@ pub(super) fn add(chunk: &mut Chunk<'_>, jobs: &Jobs, streams: &Streams) {
 /// The blocks of key stream that `jobs` names.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
-fn blocks(key: &[u32; 8], chunk: &Chunk<'_>, jobs: &Jobs) -> [__m512i; 16] {
+fn blocks(keys: Keys<'_>, chunk: &Chunk<'_>, jobs: &Jobs) -> [__m512i; 16] {
     let zero = _mm512_set1_epi32(0);
     let mut start = [zero; 16];
     for (word, constant) in start.iter_mut().zip(CONSTANTS) {
         *word = _mm512_set1_epi32(constant.cast_signed());
     }
-    for (word, key) in start[4..].iter_mut().zip(key) {
-        *word = _mm512_set1_epi32(key.cast_signed());
+    let packets = load_words(&jobs.packets);
+    match keys {
+        Keys::One(key) => {
+            for (word, key) in start[4..].iter_mut().zip(key) {
+                *word = _mm512_set1_epi32(key.cast_signed());
+            }
+        }
+        Keys::Each(keys) => {
+            for (word, row) in start[4..].iter_mut().zip(keys.rows()) {
+                *word = _mm512_permutexvar_epi32(packets, load_words(row));
+            }
+        }
     }
     start[12] = load_words(&jobs.counters);
-    let packets = load_words(&jobs.packets);
     for (word, nonces) in start[13..].iter_mut().zip(chunk.nonces()) {
         *word = _mm512_permutexvar_epi32(packets, load_words(nonces));
     }

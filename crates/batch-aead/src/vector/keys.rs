@@ -1,0 +1,41 @@
+//! The keys that the packets of a chunk have: most often one.
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::chunk::CAPACITY;
+
+/// The words of a key.
+const WORDS: usize = 8;
+
+/// Whose keys the packets of a chunk have.
+#[derive(Clone, Copy)]
+pub(crate) enum Keys<'a> {
+    /// All the same.
+    One(&'a [u32; WORDS]),
+    /// Each its own.
+    Each(&'a KeyRows),
+}
+
+/// The keys of up to 16 packets, a row for each word of them. Wiped when dropped.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct KeyRows([[u32; CAPACITY]; WORDS]);
+
+impl KeyRows {
+    /// Takes the words of each packet's key.
+    #[inline]
+    pub(crate) fn new<'k>(keys: impl Iterator<Item = &'k [u32; WORDS]>) -> Self {
+        let mut rows = Self([[0; CAPACITY]; WORDS]);
+        for (packet, key) in keys.take(CAPACITY).enumerate() {
+            for (row, word) in rows.0.iter_mut().zip(key) {
+                row[packet] = *word;
+            }
+        }
+        rows
+    }
+
+    /// Returns a row for each word: that word of every packet's key.
+    #[inline]
+    pub(crate) fn rows(&self) -> &[[u32; CAPACITY]; WORDS] {
+        &self.0
+    }
+}
