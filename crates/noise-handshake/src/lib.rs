@@ -37,5 +37,7 @@ pub use wirecraft_batch_aead::{Path as AeadPath, PathError as AeadPathError};
 
 /// What a packet of a batch has to tell, for batches of something else than [`Open`].
 pub mod batch {
-    pub use wirecraft_batch_aead::{Message, Nonce, OpenError, Received};
+    pub use wirecraft_batch_aead::{
+        Keyed, Message, Nonce, OpenError, Received, open_keyed, seal_keyed,
+    };
 }

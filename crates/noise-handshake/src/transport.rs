@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use wirecraft_batch_aead::{self as batch_aead, Key, Message, Nonce, Path, Received};
+use wirecraft_batch_aead::{self as batch_aead, Key, Keyed, Message, Nonce, Path, Received};
 use wirecraft_wire_format::Counter;
 use zeroize::ZeroizeOnDrop;
 
@@ -62,6 +62,13 @@ impl SealingKey {
     #[inline]
     pub fn seal_batch(&self, batch: &mut [Seal<'_>]) {
         self.0.seal_batch(batch);
+    }
+
+    /// Makes `message` a packet of a batch of several sessions, for [`seal_keyed`](crate::batch::seal_keyed).
+    #[inline]
+    #[must_use]
+    pub const fn keyed<'k>(&'k self, message: Seal<'k>) -> Keyed<'k, Seal<'k>> {
+        self.0.keyed(message)
     }
 
     /// Has `path`, or what is there below it, work on batches, unless a path that needs less does.
@@ -131,6 +138,13 @@ impl OpeningKey {
     #[inline]
     pub fn open_batch(&self, batch: &mut [impl Received]) {
         self.0.open_batch(batch);
+    }
+
+    /// Makes `message` a packet of a batch of several sessions, for [`open_keyed`](crate::batch::open_keyed).
+    #[inline]
+    #[must_use]
+    pub const fn keyed<R: Received>(&self, message: R) -> Keyed<'_, R> {
+        self.0.keyed(message)
     }
 
     /// Has `path`, or what is there below it, work on batches, unless a path that needs less does.
