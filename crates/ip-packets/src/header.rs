@@ -58,7 +58,9 @@ impl Header {
     /// # Errors
     /// [`ParseError`] if the version is neither 4 nor 6, the fixed header is not all there, an IPv4
     /// total length is less than 20, or the packet says that it is longer than `packet`.
-    #[inline]
+    // Addresses that are handed over in memory are read back in other pieces than they were written in,
+    // for which a processor waits.
+    #[inline(always)]
     pub fn read(packet: &[u8]) -> Result<Self, ParseError> {
         match Fixed::read(packet)? {
             Fixed::V4(header) => Ok(Self {

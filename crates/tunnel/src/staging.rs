@@ -26,11 +26,6 @@ impl Staging {
         self.packets.pop_front()
     }
 
-    /// Puts back a packet that could not be sent after all, as the oldest.
-    pub(crate) fn put_back(&mut self, packet: Box<[u8]>) {
-        self.packets.push_front(packet);
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.packets.is_empty()
     }

@@ -3,7 +3,8 @@
 use arrayvec::ArrayVec;
 use rand_core::CryptoRng;
 use wirecraft_ip_packets::Ecn;
-use wirecraft_noise_handshake::{Cookie, ReceivedInitiation, wipe_stack_after};
+use wirecraft_noise_handshake::batch::{Keyed, open_keyed};
+use wirecraft_noise_handshake::{Cookie, OpeningKey, ReceivedInitiation, wipe_stack_after};
 use wirecraft_time::Instant;
 use wirecraft_wire_format::{CookieReply, HandshakeMessage, Index, Initiation, Message, Response};
 
@@ -13,7 +14,7 @@ use crate::arena::Destination;
 use crate::datagram::{Datagram, Received};
 use crate::errors::ReceiveError;
 use crate::lane::{Admission, Queued, QueuedMessage, Unproven};
-use crate::peer::{AcceptedInitiation, Source};
+use crate::peer::{AcceptedInitiation, Source, ToOpen};
 use crate::shared::Transmit;
 
 /// Output that may wait before cookie replies are no longer added to it.
@@ -38,8 +39,34 @@ impl<R: CryptoRng> Device<R> {
             let mut indices = ArrayVec::<Option<Index>, FETCHED_MAX>::new();
             indices.extend(datagrams.iter().map(data_index));
             self.fetch(&indices);
+            self.open(now, datagrams, &indices);
             self.receive_runs(now, datagrams, &indices);
         }
+    }
+
+    /// Opens what is data, whoever it is from, in one go.
+    fn open(&self, now: Instant, datagrams: &mut [Datagram<'_>], indices: &[Option<Index>]) {
+        let mut batch = ArrayVec::<Keyed<'_, ToOpen<'_, '_>>, FETCHED_MAX>::new();
+        let mut datagrams = datagrams.iter_mut();
+        for run in indices.chunk_by(|one, next| one == next) {
+            let run_of = datagrams.by_ref().take(run.len());
+            let Some(Some(index)) = run.first() else {
+                run_of.for_each(drop);
+                continue;
+            };
+            match self.opening_key(now, *index) {
+                Ok(key) => batch.extend(run_of.map(|it| key.keyed(ToOpen::new(it)))),
+                Err(error) => run_of.for_each(|datagram| datagram.outcome = Err(error)),
+            }
+        }
+        open_keyed(&mut batch);
+    }
+
+    fn opening_key(&self, now: Instant, index: Index) -> Result<&OpeningKey, ReceiveError> {
+        let owner = self.shared.indices.owner(index);
+        let peer = owner.and_then(|id| self.peers.get(id));
+        let peer = peer.ok_or(ReceiveError::UnknownIndex)?;
+        peer.opening_key(now, index)
     }
 
     /// Takes in datagrams of which the indices of data are known: those with one index together.
@@ -124,7 +151,7 @@ impl<R: CryptoRng> Device<R> {
     fn receive_data(&mut self, now: Instant, index: Index, run: &mut [Datagram<'_>]) {
         let owner = self.shared.indices.owner(index);
         match owner.and_then(|id| self.peers.get_mut(id)) {
-            Some(peer) => peer.receive_data(now, index, run, &mut self.shared),
+            Some(peer) => peer.receive_opened(now, index, run, &mut self.shared),
             None => self.conclude(run, Err(ReceiveError::UnknownIndex)),
         }
     }

@@ -1,15 +1,23 @@
 //! From the arena to the peers.
 
 use core::net::IpAddr;
+use core::ops::Range;
 
+use arrayvec::ArrayVec;
 use rand_core::CryptoRng;
 use wirecraft_ip_packets::Header;
+use wirecraft_noise_handshake::Seal;
+use wirecraft_noise_handshake::batch::{Keyed, seal_keyed};
 use wirecraft_time::Instant;
 
 use super::Device;
-use crate::arena::{Arena, Outcome};
+use crate::arena::{Arena, Outcome, SlotMut};
 use crate::errors::{ArenaFull, SendError};
+use crate::peer::{BATCH_MAX, Peer, message_of, sent_counter};
 use crate::peer_id::PeerId;
+
+/// How many slots that follow each other are for which peer, if they are for one.
+type Claims = ArrayVec<(Option<PeerId>, usize), BATCH_MAX>;
 
 impl<R: CryptoRng> Device<R> {
     /// Seals every packet of the arena where it lies, if it was not sent before.
@@ -22,24 +30,59 @@ impl<R: CryptoRng> Device<R> {
     pub fn send_batch(&mut self, now: Instant, arena: &mut Arena) {
         let mut start = arena.first_unsent();
         while start < arena.len() {
+            let end = arena.len().min(start + BATCH_MAX);
+            let claims = self.claim(now, arena, start..end);
+            self.seal(arena, start..end, &claims);
+            start = end;
+        }
+    }
+
+    /// Finds whose the packets are and has each peer give them headers; says who gave what.
+    fn claim(&mut self, now: Instant, arena: &mut Arena, slots: Range<usize>) -> Claims {
+        let mut claims = Claims::new();
+        let mut start = slots.start;
+        while start < slots.end {
             let routed = self.route_slot(arena, start);
             let mut end = start + 1;
             match routed {
                 Ok((id, address)) => {
-                    while end < arena.len() && self.goes_to(id, address, arena, end) {
+                    while end < slots.end && self.goes_to(id, address, arena, end) {
                         end += 1;
                     }
                     if let Some(peer) = self.peers.get_mut(id) {
-                        peer.send_slots(now, arena, start..end, &mut self.shared);
+                        peer.claim_slots(now, arena, start..end, &mut self.shared);
                     }
+                    claims.push((Some(id), end - start));
                 }
                 Err(error) => {
                     self.shared.counters.count_send_error(error);
                     arena.set_outcome(start, Outcome::Failed(error));
+                    claims.push((None, 1));
                 }
             }
             start = end;
         }
+        claims
+    }
+
+    /// Seals what got a header, whoever it is for, in one go.
+    fn seal(&self, arena: &mut Arena, slots: Range<usize>, claims: &Claims) {
+        let mut batch = ArrayVec::<Keyed<'_, Seal<'_>>, BATCH_MAX>::new();
+        let mut slots = arena.slots_mut(slots.start, slots.len());
+        for (id, count) in claims {
+            let peer = id.and_then(|id| self.peers.get(id));
+            let key = peer.and_then(Peer::sealing_key);
+            for SlotMut { outcome, datagram } in slots.by_ref().take(*count) {
+                if !matches!(outcome, Outcome::Sealed(_)) {
+                    continue;
+                }
+                let counter = sent_counter(datagram);
+                let message = message_of(datagram);
+                let key = key.expect("who gave a counter has the key that it is of");
+                batch.push(key.keyed(Seal { counter, message }));
+            }
+        }
+        seal_keyed(&mut batch);
     }
 
     /// Seals one packet in the arena, which is emptied first: a batch of one.

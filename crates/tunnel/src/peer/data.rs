@@ -7,13 +7,13 @@ use arrayvec::ArrayVec;
 use rand_core::CryptoRng;
 use wirecraft_ip_packets::{self as ip_packets, Ecn};
 use wirecraft_noise_handshake::batch::{Message, Nonce, OpenError, Received as ReceivedMessage};
-use wirecraft_noise_handshake::{Seal, nonce};
+use wirecraft_noise_handshake::{OpeningKey, Seal, SealingKey, nonce};
 use wirecraft_time::Instant;
 use wirecraft_wire_format::{Counter, DATA_HEADER_LEN, DATA_MIN_LEN, DataHeader, Index, TAG_LEN};
 
 use super::{CheckedSource, Peer};
 use crate::allowed_ips::AllowedIps;
-use crate::arena::{Arena, Outcome, Sealed, SlotMut, padded_len};
+use crate::arena::{Arena, Destination, Outcome, Sealed, SlotMut, padded_len};
 use crate::datagram::{Datagram, Received};
 use crate::errors::{ReceiveError, SendError};
 use crate::event::Event;
@@ -21,12 +21,15 @@ use crate::keypair::Keypair;
 use crate::peer_id::PeerId;
 use crate::shared::{Shared, Transmit};
 
-/// The most packets that are sealed or opened in one call.
+/// The most packets that are sealed or opened in one call, of whichever peers.
 pub(crate) const BATCH_MAX: usize = 64;
 
 impl Peer {
-    /// Seals packets of the arena that are all for this peer, or stages them.
-    pub(crate) fn send_slots(
+    /// Makes datagrams of packets of the arena that are all for this peer, or stages them.
+    ///
+    /// What got a counter has its header and its outcome, but is still to be sealed with
+    /// [`sealing_key`](Self::sealing_key).
+    pub(crate) fn claim_slots(
         &mut self,
         now: Instant,
         arena: &mut Arena,
@@ -40,15 +43,20 @@ impl Peer {
             }
             return;
         }
-        let sealed = self.seal_slots(now, arena, slots.clone(), shared);
-        let unsealed = slots.start + sealed..slots.end;
-        if sealed > 0 {
+        let granted = self.write_headers(now, arena, slots.clone(), shared);
+        let waiting = slots.start + granted..slots.end;
+        if granted > 0 {
             self.sent_data(now, shared);
         }
-        if !unsealed.is_empty() {
-            self.stage_slots(arena, unsealed, shared);
+        if !waiting.is_empty() {
+            self.stage_slots(arena, waiting, shared);
             self.start_handshake(now, shared);
         }
+    }
+
+    /// The key whose counters the datagrams have that were claimed last.
+    pub(crate) fn sealing_key(&self) -> Option<&SealingKey> {
+        self.keypairs.current().map(|keypair| &keypair.sealing)
     }
 
     /// Why nothing can be sent to this peer, if so.
@@ -62,8 +70,8 @@ impl Peer {
         }
     }
 
-    /// Seals as many of the packets as the current keypair has counters for; returns how many.
-    fn seal_slots<R>(
+    /// Gives counters to as many of the packets as the current keypair has; returns how many.
+    fn write_headers<R>(
         &mut self,
         now: Instant,
         arena: &mut Arena,
@@ -81,7 +89,6 @@ impl Peer {
         };
         let counters = (first.value()..).map(Counter::new);
         let destination = arena.add_destination(destination);
-        let mut batch = ArrayVec::<Seal<'_>, BATCH_MAX>::new();
         for (SlotMut { outcome, datagram }, counter) in
             arena.slots_mut(slots.start, granted).zip(counters)
         {
@@ -89,13 +96,7 @@ impl Peer {
             let message = write_header(keypair, counter, datagram);
             let ecn = outer_ecn(message);
             *outcome = Outcome::Sealed(Sealed { destination, ecn });
-            batch.push(Seal { counter, message });
-            if batch.is_full() {
-                keypair.sealing.seal_batch(&mut batch);
-                batch.clear();
-            }
         }
-        keypair.sealing.seal_batch(&mut batch);
         shared.counters.packets_sent += granted as u64;
         granted
     }
@@ -111,13 +112,11 @@ impl Peer {
     /// Seals and queues the packets that waited for a session.
     pub(crate) fn send_staged(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
         let mut any_sent = false;
-        while let Some(packet) = self.staging.pop() {
-            if !self.seal_alone(now, &packet, shared) {
-                self.staging.put_back(packet);
+        while !self.staging.is_empty() {
+            if !self.seal_staged(now, shared) {
                 self.start_handshake(now, shared);
                 break;
             }
-            shared.counters.packets_sent += 1;
             any_sent = true;
         }
         if any_sent {
@@ -125,9 +124,42 @@ impl Peer {
         }
     }
 
+    /// Seals and queues a batch of the packets that wait; says whether there was a session for any.
+    fn seal_staged<R>(&mut self, now: Instant, shared: &mut Shared<R>) -> bool {
+        let Some(destination) = self.destination(Ecn::NotEct) else {
+            return false;
+        };
+        let Some(keypair) = self.keypairs.sealing(now) else {
+            return false;
+        };
+        let wanted = self.staging.len().min(BATCH_MAX);
+        let Some((first, granted)) = keypair.counters.take(wanted) else {
+            return false;
+        };
+        let counters = (first.value()..).map(Counter::new).take(granted);
+        let mut transmits = ArrayVec::<(Counter, Transmit), BATCH_MAX>::new();
+        transmits.extend(counters.map_while(|counter| {
+            let packet = self.staging.pop()?;
+            let transmit = unsealed(keypair, counter, destination, &packet, shared.mtu);
+            self.traffic.sent_len += transmit.datagram().len() as u64;
+            Some((counter, transmit))
+        }));
+        let mut batch = ArrayVec::<Seal<'_>, BATCH_MAX>::new();
+        batch.extend(transmits.iter_mut().map(|(counter, transmit)| Seal {
+            counter: *counter,
+            message: message_of(transmit.datagram_mut()),
+        }));
+        keypair.sealing.seal_batch(&mut batch);
+        drop(batch);
+        shared.counters.packets_sent += granted as u64;
+        let transmits = transmits.into_iter().map(|(_, transmit)| transmit);
+        shared.transmits.extend(transmits);
+        true
+    }
+
     /// Sends a keepalive, or starts the handshake that has to come before one.
     pub(super) fn send_keepalive(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
-        if !self.seal_alone(now, &[], shared) {
+        if !self.seal_keepalive(now, shared) {
             self.start_handshake(now, shared);
             return;
         }
@@ -139,14 +171,9 @@ impl Peer {
         self.reschedule(shared);
     }
 
-    /// Seals one packet into a datagram of its own; says whether there was a session for it.
-    fn seal_alone<R>(&mut self, now: Instant, packet: &[u8], shared: &mut Shared<R>) -> bool {
-        let ecn = if packet.is_empty() {
-            Ecn::NotEct
-        } else {
-            outer_ecn(packet)
-        };
-        let Some(destination) = self.destination(ecn) else {
+    /// Seals and queues a keepalive; says whether there was a session for it.
+    fn seal_keepalive<R>(&mut self, now: Instant, shared: &mut Shared<R>) -> bool {
+        let Some(destination) = self.destination(Ecn::NotEct) else {
             return false;
         };
         let Some(keypair) = self.keypairs.sealing(now) else {
@@ -155,13 +182,10 @@ impl Peer {
         let Some((counter, _)) = keypair.counters.take(1) else {
             return false;
         };
-        let datagram_len = DATA_MIN_LEN + padded_len(packet.len(), shared.mtu);
-        let mut transmit = Transmit::data(destination, datagram_len);
-        let message = write_header(keypair, counter, transmit.datagram_mut());
-        let (plaintext, _) = message.split_at_mut(packet.len());
-        plaintext.copy_from_slice(packet);
+        let mut transmit = unsealed(keypair, counter, destination, &[], shared.mtu);
+        let message = message_of(transmit.datagram_mut());
         keypair.sealing.seal(counter, message);
-        self.traffic.sent_len += datagram_len as u64;
+        self.traffic.sent_len += transmit.datagram().len() as u64;
         shared.transmits.push_back(transmit);
         true
     }
@@ -184,11 +208,27 @@ impl Peer {
         }
     }
 
-    /// Opens datagrams that all carry the receiver index `index`.
+    /// Finds the key for datagrams with the receiver index `index`.
+    ///
+    /// # Errors
+    /// [`ReceiveError`] if there is none, or it is too old.
+    pub(crate) fn opening_key(
+        &self,
+        now: Instant,
+        index: Index,
+    ) -> Result<&OpeningKey, ReceiveError> {
+        match self.keypairs.peek(index) {
+            None => Err(ReceiveError::UnknownIndex),
+            Some(keypair) if keypair.is_expired(now) => Err(ReceiveError::KeypairExpired),
+            Some(keypair) => Ok(&keypair.opening),
+        }
+    }
+
+    /// Takes in datagrams that all carry the receiver index `index`, after they were opened.
     ///
     /// The order is that of the kernel: tag, replay window, endpoint, confirmation of the key,
     /// timers, and only then what is inside (`receive.c:wg_packet_consume_data_done`).
-    pub(crate) fn receive_data(
+    pub(crate) fn receive_opened(
         &mut self,
         now: Instant,
         index: Index,
@@ -196,13 +236,12 @@ impl Peer {
         shared: &mut Shared<impl CryptoRng>,
     ) {
         match self.keypairs.find(index) {
-            None => reject_all(datagrams, ReceiveError::UnknownIndex),
-            Some(keypair) if keypair.is_expired(now) => {
-                reject_all(datagrams, ReceiveError::KeypairExpired);
-            }
-            Some(keypair) => datagrams
-                .chunks_mut(BATCH_MAX)
-                .for_each(|batch| open(keypair, batch)),
+            // One of the same batch confirmed a newer one.
+            None => reject_opened(datagrams, |_| Some(ReceiveError::UnknownIndex)),
+            Some(keypair) => reject_opened(datagrams, |datagram| {
+                let is_new = keypair.replay.accept(counter_of(datagram));
+                (!is_new).then_some(ReceiveError::Replayed)
+            }),
         }
         let newest = datagrams
             .iter()
@@ -268,19 +307,25 @@ impl Peer {
                 continue;
             }
             self.timers.data_received(now);
-            datagram.outcome = self.take_packet(datagram, shared);
-            if datagram.outcome.is_ok() {
-                self.traffic.received_len += datagram_len;
-                shared.counters.packets_received += 1;
+            match self.take_packet(datagram, shared) {
+                Ok(packet) => {
+                    let peer = self.id;
+                    datagram.outcome = Ok(Received::Packet { peer, packet });
+                    self.traffic.received_len += datagram_len;
+                    shared.counters.packets_received += 1;
+                }
+                Err(error) => datagram.outcome = Err(error),
             }
         }
     }
 
+    /// Checks the packet in a datagram and returns where in it the packet lies.
+    #[inline]
     fn take_packet<R>(
         &mut self,
         datagram: &mut Datagram<'_>,
         shared: &Shared<R>,
-    ) -> Result<Received, ReceiveError> {
+    ) -> Result<Range<usize>, ReceiveError> {
         let end = datagram.bytes.len().saturating_sub(TAG_LEN);
         let plaintext = datagram.bytes.get_mut(DATA_HEADER_LEN..end);
         let plaintext = plaintext.unwrap_or_default();
@@ -293,51 +338,47 @@ impl Peer {
         if datagram.ecn == Ecn::Ce && header.ecn != Ecn::NotEct {
             ip_packets::set_ecn(plaintext, Ecn::Ce).map_err(ReceiveError::InnerPacket)?;
         }
-        let packet = DATA_HEADER_LEN..DATA_HEADER_LEN + header.total_len;
-        Ok(Received::Packet {
-            peer: self.id,
-            packet,
-        })
+        Ok(DATA_HEADER_LEN..DATA_HEADER_LEN + header.total_len)
     }
 
     /// Whether an inner source address is one of the peer's.
     ///
     /// Most peers send from one address: it is looked up once, not for every packet.
     fn may_send_from(&mut self, address: IpAddr, allowed_ips: &AllowedIps<PeerId>) -> bool {
-        let checked = CheckedSource {
-            address,
-            changes: allowed_ips.changes(),
-        };
-        if self.checked_source == Some(checked) {
+        let changes = allowed_ips.changes();
+        let is_same = |it: CheckedSource| it.changes == changes && it.address == address;
+        if self.checked_source.is_some_and(is_same) {
             return true;
         }
         let is_allowed = allowed_ips.lookup(address) == Some(self.id);
         if is_allowed {
-            self.checked_source = Some(checked);
+            self.checked_source = Some(CheckedSource { address, changes });
         }
         is_allowed
     }
 }
 
-/// Opens the datagrams in place and marks their counters as seen.
-fn open(keypair: &mut Keypair, datagrams: &mut [Datagram<'_>]) {
-    // Filled where it lies: what `collect` returns is moved whole, empty places and all.
-    let mut batch = ArrayVec::<ToOpen<'_, '_>, BATCH_MAX>::new();
-    batch.extend(datagrams.iter_mut().map(ToOpen::new));
-    keypair.opening.open_batch(&mut batch);
-    for ToOpen(datagram) in batch {
-        if datagram.outcome.is_ok() && !keypair.replay.accept(counter_of(datagram)) {
-            datagram.outcome = Err(ReceiveError::Replayed);
+/// Refuses those that were opened and of which `refuse` says why.
+fn reject_opened(
+    datagrams: &mut [Datagram<'_>],
+    mut refuse: impl FnMut(&Datagram<'_>) -> Option<ReceiveError>,
+) {
+    for datagram in datagrams {
+        if datagram.outcome.is_ok()
+            && let Some(error) = refuse(datagram)
+        {
+            datagram.outcome = Err(error);
         }
     }
 }
 
 /// A datagram that is opened where it lies.
-struct ToOpen<'a, 'b>(&'a mut Datagram<'b>);
+pub(crate) struct ToOpen<'a, 'b>(&'a mut Datagram<'b>);
 
 impl<'a, 'b> ToOpen<'a, 'b> {
     /// A datagram that is refused unless it is said to have verified.
-    fn new(datagram: &'a mut Datagram<'b>) -> Self {
+    #[inline]
+    pub(crate) fn new(datagram: &'a mut Datagram<'b>) -> Self {
         datagram.outcome = Err(ReceiveError::InvalidTag);
         Self(datagram)
     }
@@ -368,15 +409,36 @@ impl ReceivedMessage for ToOpen<'_, '_> {
 
 /// The counter in the header of a datagram of transport data.
 fn counter_of(datagram: &Datagram<'_>) -> Counter {
-    let header = datagram.bytes.first_chunk::<DATA_HEADER_LEN>();
+    sent_counter(datagram.bytes)
+}
+
+/// The counter in the header of transport data.
+pub(crate) fn sent_counter(datagram: &[u8]) -> Counter {
+    let header = datagram.first_chunk::<DATA_HEADER_LEN>();
     let counter = header.and_then(|header| header.last_chunk());
     Counter::new(counter.map_or(u64::MAX, |counter| u64::from_le_bytes(*counter)))
 }
 
-fn reject_all(datagrams: &mut [Datagram<'_>], error: ReceiveError) {
-    for datagram in datagrams {
-        datagram.outcome = Err(error);
-    }
+/// A datagram of a packet, or of a keepalive, that is still to be sealed.
+fn unsealed(
+    keypair: &Keypair,
+    counter: Counter,
+    destination: Destination,
+    packet: &[u8],
+    mtu: usize,
+) -> Transmit {
+    let ecn = outer_ecn(packet);
+    let datagram_len = DATA_MIN_LEN + padded_len(packet.len(), mtu);
+    let mut transmit = Transmit::data(Destination { ecn, ..destination }, datagram_len);
+    let message = write_header(keypair, counter, transmit.datagram_mut());
+    let (plaintext, _) = message.split_at_mut(packet.len());
+    plaintext.copy_from_slice(packet);
+    transmit
+}
+
+/// What of a datagram is sealed, with the room for its tag.
+pub(crate) fn message_of(datagram: &mut [u8]) -> &mut [u8] {
+    datagram.get_mut(DATA_HEADER_LEN..).unwrap_or_default()
 }
 
 /// Writes the header of a datagram and returns the rest: padded packet and room for the tag.

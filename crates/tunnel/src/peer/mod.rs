@@ -5,6 +5,7 @@ mod handshake;
 mod timeout;
 mod timers;
 
+pub(crate) use data::{BATCH_MAX, ToOpen, message_of, sent_counter};
 pub(crate) use handshake::{AcceptedInitiation, Source};
 
 use core::net::IpAddr;
