@@ -1,11 +1,10 @@
 //! From the arena to the peers.
 
-use core::net::IpAddr;
 use core::ops::Range;
 
 use arrayvec::ArrayVec;
 use rand_core::CryptoRng;
-use wirecraft_ip_packets::Header;
+use wirecraft_ip_packets::{Header, destination_address};
 use wirecraft_noise_handshake::Seal;
 use wirecraft_noise_handshake::batch::{Keyed, seal_keyed};
 use wirecraft_time::Instant;
@@ -31,24 +30,23 @@ impl<R: CryptoRng> Device<R> {
         let mut start = arena.first_unsent();
         while start < arena.len() {
             let end = arena.len().min(start + BATCH_MAX);
-            let claims = self.claim(now, arena, start..end);
+            // Filled where they lie: what is returned is moved whole, empty places and all.
+            let mut claims = Claims::new();
+            self.claim(now, arena, start..end, &mut claims);
             self.seal(arena, start..end, &claims);
             start = end;
         }
     }
 
-    /// Finds whose the packets are and has each peer give them headers; says who gave what.
-    fn claim(&mut self, now: Instant, arena: &mut Arena, slots: Range<usize>) -> Claims {
-        let mut claims = Claims::new();
+    /// Finds whose the packets are and has each peer give them headers; `claims` tells who gave what.
+    fn claim(&mut self, now: Instant, arena: &mut Arena, slots: Range<usize>, claims: &mut Claims) {
         let mut start = slots.start;
         while start < slots.end {
             let routed = self.route_slot(arena, start);
             let mut end = start + 1;
             match routed {
-                Ok((id, address)) => {
-                    while end < slots.end && self.goes_to(id, address, arena, end) {
-                        end += 1;
-                    }
+                Ok(id) => {
+                    end += self.alike(id, arena, start, end..slots.end);
                     if let Some(peer) = self.peers.get_mut(id) {
                         peer.claim_slots(now, arena, start..end, &mut self.shared);
                     }
@@ -62,7 +60,6 @@ impl<R: CryptoRng> Device<R> {
             }
             start = end;
         }
-        claims
     }
 
     /// Seals what got a header, whoever it is for, in one go.
@@ -102,20 +99,28 @@ impl<R: CryptoRng> Device<R> {
     }
 
     /// Finds the peer that the packet in a slot goes to, by its destination.
-    fn route_slot(&self, arena: &Arena, number: usize) -> Result<(PeerId, IpAddr), SendError> {
+    fn route_slot(&self, arena: &Arena, number: usize) -> Result<PeerId, SendError> {
         if self.shared.is_halted {
             return Err(SendError::Halted);
         }
         let header = Header::read(arena.packet(number)).map_err(SendError::NotIp)?;
         let peer = self.shared.allowed_ips.lookup(header.destination);
-        Ok((peer.ok_or(SendError::NoRoute)?, header.destination))
+        peer.ok_or(SendError::NoRoute)
     }
 
-    /// Whether the packet in a slot goes to `peer`, as what goes to `address` does.
-    fn goes_to(&self, peer: PeerId, address: IpAddr, arena: &Arena, number: usize) -> bool {
-        Header::read(arena.packet(number)).is_ok_and(|header| {
-            header.destination == address
-                || self.shared.allowed_ips.lookup(header.destination) == Some(peer)
-        })
+    /// How many of the packets in slots go to `peer`, as the one in the slot `first` does, up to the first
+    /// one that does not.
+    fn alike(&self, peer: PeerId, arena: &Arena, first: usize, slots: Range<usize>) -> usize {
+        if slots.is_empty() {
+            return 0;
+        }
+        let address = destination_address(arena.packet(first)).ok();
+        let goes_to_peer = |number: &usize| {
+            Header::read(arena.packet(*number)).is_ok_and(|header| {
+                Some(header.destination) == address
+                    || self.shared.allowed_ips.lookup(header.destination) == Some(peer)
+            })
+        };
+        slots.take_while(goes_to_peer).count()
     }
 }

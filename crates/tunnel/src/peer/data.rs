@@ -247,8 +247,8 @@ impl Peer {
             .iter()
             .rev()
             .find(|datagram| datagram.outcome.is_ok());
-        if let Some((from, local)) = newest.map(|datagram| (datagram.from, datagram.local)) {
-            self.heard_from(from, local, shared);
+        if let Some(newest) = newest {
+            self.heard_from(&newest.from, newest.local.as_ref(), shared);
             self.received_authenticated(now, index, shared);
             self.take_plaintexts(now, datagrams, shared);
             self.reschedule(shared);

@@ -268,7 +268,7 @@ impl Peer {
         source: Source,
         shared: &mut Shared<impl CryptoRng>,
     ) {
-        self.heard_from(source.from, source.local, shared);
+        self.heard_from(&source.from, source.local.as_ref(), shared);
         self.traffic.received_len += message_len as u64;
         self.timers
             .authenticated_received(now, self.persistent_keepalive);

@@ -184,14 +184,19 @@ impl Peer {
     /// Takes note of where an authenticated message came from (whitepaper §2.1: roaming).
     fn heard_from(
         &mut self,
-        remote: SocketAddr,
-        local: Option<IpAddr>,
+        remote: &SocketAddr,
+        local: Option<&IpAddr>,
         shared: &mut Shared<impl CryptoRng>,
     ) {
-        let heard = PeerEndpoint { remote, local };
-        if self.endpoint == Some(heard) && self.heard_at == Some(remote) {
+        // Nearly always nothing changed: that is seen without a copy of either address.
+        let known = self.endpoint.as_ref();
+        if known.is_some_and(|it| it.remote == *remote && it.local.as_ref() == local)
+            && self.heard_at.as_ref() == Some(remote)
+        {
             return;
         }
+        let (remote, local) = (*remote, local.copied());
+        let heard = PeerEndpoint { remote, local };
         let moved = self.endpoint().is_some_and(|known| known != remote);
         if moved && self.roaming == Roaming::Pinned {
             return;
