@@ -87,7 +87,10 @@ impl Keypair {
 
     /// Reads a little of each place that opening a datagram needs.
     pub(crate) fn fetch(&self) -> u64 {
-        self.replay.newest_word() ^ u64::from(self.is_expired(self.created_at))
+        let path = self.opening.path();
+        self.replay.newest_word()
+            ^ u64::from(self.is_expired(self.created_at))
+            ^ u64::from(path == AeadPath::Single)
     }
 
     /// Whether the keypair is too old to be used (whitepaper §6.1).

@@ -7,6 +7,7 @@ mod data;
 mod halt;
 mod handshake;
 mod hostile;
+mod interleaved;
 mod keypairs;
 mod many;
 mod raw_peer;
