@@ -7,7 +7,10 @@ use std::process::Stdio;
 /// A package, the features to build it with and the tests that are to notice.
 const SUITES: &[(&str, &[&str])] = &[
     // AWS-LC is code of ours too, if little.
-    ("wirecraft-noise-handshake", &["--", "--lib", "--tests"]),
+    (
+        "wirecraft-noise-handshake",
+        &["--features", "probe", "--", "--lib", "--tests"],
+    ),
     // The fallback builds faster; the tests that search memory take long and look for nothing else.
     (
         "wirecraft-tunnel",

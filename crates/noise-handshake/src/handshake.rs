@@ -22,7 +22,9 @@ mod symmetric;
 #[cfg(test)]
 mod transcripts;
 
-pub use initiator::{AwaitingResponse, initiate, initiate_with_low_order};
+#[cfg(feature = "probe")]
+pub use initiator::initiate_with_low_order;
+pub use initiator::{AwaitingResponse, initiate};
 pub use responder::{FreshInitiation, ReceivedInitiation};
 #[cfg(test)]
 pub(crate) use symmetric::SymmetricState;

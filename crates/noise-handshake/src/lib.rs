@@ -23,9 +23,11 @@ mod fixed_rng;
 #[cfg(test)]
 mod wycheproof_vectors;
 
+#[cfg(feature = "probe")]
+pub use handshake::initiate_with_low_order;
 pub use handshake::{
     AwaitingResponse, CONSTRUCTION, FreshInitiation, HandshakeError, IDENTIFIER,
-    ReceivedInitiation, initiate, initiate_with_low_order,
+    ReceivedInitiation, initiate,
 };
 pub use keys::{KEY_LEN, KeyError, KeyText, PresharedKey, PrivateKey, PublicKey};
 pub use macs::{Cookie, CookieSecret, LABEL_COOKIE, LABEL_MAC1, Mac1, MacError};

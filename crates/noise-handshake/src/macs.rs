@@ -101,6 +101,7 @@ impl RemoteStatic {
     /// As [`stamp`](Self::stamp), over bytes that need not be a message: for tests of how a peer takes such.
     ///
     /// The last 32 bytes become mac1 and a mac2 of zeros. Returns nothing of fewer bytes than that.
+    #[cfg(feature = "probe")]
     pub fn stamp_bytes(&self, message: &mut [u8]) -> Option<Mac1> {
         let (input, _) = message.split_at_checked(message.len().checked_sub(2 * MAC_LEN)?)?;
         let mac1 = mac(&self.derived().mac1_key, &[input]);

@@ -362,6 +362,24 @@ fn initiation_with_an_ephemeral_of_low_order_is_refused() {
     }
 }
 
+#[cfg(feature = "probe")]
+#[test]
+fn initiation_made_with_low_order_is_refused_for_that_alone() {
+    let pair = Pair::new(17);
+    let (to_bob, index) = (&pair.to_bob, Index::new(0xa11ce));
+
+    let made = wirecraft_noise_handshake::initiate_with_low_order;
+    let mut initiation = made(&pair.alice, to_bob, timestamp(1), index);
+    to_bob.stamp(&mut initiation, None);
+
+    assert_eq!(initiation.ephemeral, [0; 32]);
+    assert_ne!(initiation.encrypted_static, [0; 48]);
+    assert_ne!(initiation.encrypted_timestamp, [0; 28]);
+    assert_eq!(pair.bob.verify_mac1(&initiation), Ok(()));
+    let result = pair.receive(&initiation, None);
+    assert_eq!(result.err(), Some(HandshakeError::LowOrder));
+}
+
 #[test]
 fn response_with_an_ephemeral_of_low_order_leaves_attempt_open() {
     let mut pair = Pair::new(16);

@@ -137,6 +137,31 @@ fn stamping_without_a_cookie_clears_mac2() {
     assert_eq!(cookie.verify_mac2(&initiation), Err(MacError::WrongMac2));
 }
 
+#[cfg(feature = "probe")]
+#[test]
+fn bytes_that_are_a_message_are_stamped_as_it_is() {
+    let mut pair = Pair::new(13);
+    let (initiation, mac1) = pair.initiation(None);
+    let mut bytes = initiation.as_bytes().to_vec();
+    bytes[116..].fill(0x5a);
+
+    assert_eq!(pair.to_bob.stamp_bytes(&mut bytes), Some(mac1));
+
+    assert_eq!(bytes, initiation.as_bytes());
+}
+
+#[cfg(feature = "probe")]
+#[test]
+fn bytes_too_short_for_macs_are_not_stamped() {
+    let pair = Pair::new(14);
+    for len in 0..32 {
+        let mut bytes = vec![0x5a; len];
+        assert_eq!(pair.to_bob.stamp_bytes(&mut bytes), None);
+        assert_eq!(bytes, vec![0x5a; len]);
+    }
+    assert!(pair.to_bob.stamp_bytes(&mut [0; 32]).is_some());
+}
+
 #[test]
 fn cookie_depends_on_secret_address_and_port() {
     let mut pair = Pair::new(6);

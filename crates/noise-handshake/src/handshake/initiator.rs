@@ -8,6 +8,7 @@ use super::HandshakeError;
 use super::symmetric::SymmetricState;
 use crate::curve25519::Scalar;
 use crate::keys::{PresharedKey, PublicKey};
+#[cfg(feature = "probe")]
 use crate::secret::Secret;
 use crate::statics::{LocalStatic, RemoteStatic};
 use crate::timestamp::Tai64N;
@@ -56,6 +57,7 @@ pub fn initiate(
 /// Whoever sees it and knows the peer's public key can read our public key in it.
 ///
 /// Source: RFC 7748 §6.1; Linux `drivers/net/wireguard/noise.c:mix_dh`.
+#[cfg(feature = "probe")]
 #[must_use]
 pub fn initiate_with_low_order(
     local: &LocalStatic,

@@ -174,6 +174,20 @@ fn an_initiation_of_a_stranger_is_not_answered() {
 }
 
 #[test]
+fn an_initiation_of_a_peer_with_an_ephemeral_of_low_order_is_not_answered() {
+    let mut world = World::pair();
+    let mut alice = RawPeer::impersonating(&world, ALICE, BOB);
+    let initiation = alice.initiation_with_low_order();
+    let before = world.status(BOB, ALICE);
+
+    world.deliver_and_process(&initiation).unwrap();
+
+    assert_eq!(world.counters(BOB).invalid_handshake, 1);
+    assert_eq!(world.status(BOB, ALICE), before);
+    assert!(world.intercept().is_empty());
+}
+
+#[test]
 fn a_response_with_any_bit_changed_leaves_the_attempt_open() {
     let mut world = World::pair();
     let forger = RawPeer::stranger(&world, ALICE);

@@ -5,7 +5,7 @@ use chacha20::rand_core::SeedableRng;
 use wirecraft_ip_packets::Ecn;
 use wirecraft_noise_handshake::{
     AwaitingResponse, Cookie, LocalStatic, Mac1, PresharedKey, PrivateKey, PublicKey, RemoteStatic,
-    Tai64N, TransportKeys, initiate,
+    Tai64N, TransportKeys, initiate, initiate_with_low_order,
 };
 use wirecraft_tunnel::{ReceiveError, Received};
 use wirecraft_wire_format::{
@@ -75,6 +75,15 @@ impl RawPeer {
         let (mut message, attempt) = made.expect("the key of a host is sound");
         self.remote.stamp(&mut message, None);
         (self.datagram(message.as_bytes()), attempt)
+    }
+
+    /// An initiation that is genuine but for its ephemeral, which gives results of zeros.
+    pub(crate) fn initiation_with_low_order(&mut self) -> Flight {
+        let timestamp = Tai64N::from_unix(WALL_CLOCK_AT_START);
+        let (local, remote) = (&self.local, &self.remote);
+        let mut message = initiate_with_low_order(local, remote, timestamp, Index::new(1));
+        self.remote.stamp(&mut message, None);
+        self.datagram(message.as_bytes())
     }
 
     /// A message with right macs and nothing behind them, and its mac1.
