@@ -2,6 +2,8 @@
 //!
 //! - What is delivered was sent by the other side, comes from the peer with its key, and comes once.
 //! - No receiver index and counter are sealed twice; no datagram that was changed is delivered.
+//! - A side that is halted sends nothing.
+//! - A packet goes to the peer that has the longest prefix of its destination.
 //! - Every table is within its bounds, and a timer that was handled lies in the future.
 //! - Once configurations match and the network is clean, both sides reach each other in time.
 
@@ -75,7 +77,7 @@ fn step(number: usize) -> Duration {
 /// Changes the configuration of a side, as whoever runs it might.
 fn configure(pair: &mut Pair, side: usize, number: usize, input: &mut Input<'_>) {
     let choice = input.byte();
-    let setting = match number % 9 {
+    let setting = match number % 12 {
         0 => Setting::Endpoint(choice % 4),
         1 => Setting::PresharedKey(choice % 2),
         2 => Setting::Keepalive(choice),
@@ -84,6 +86,9 @@ fn configure(pair: &mut Pair, side: usize, number: usize, input: &mut Input<'_>)
         5 => Setting::RemovePeer(choice % 2),
         6 => Setting::AddPeer(choice % 2),
         7 => Setting::Roaming(choice % 2),
+        8 => Setting::CancelHandshake(choice % 2),
+        9 => Setting::RemoveAllowedIp(choice % 3),
+        10 => Setting::ReplacePeers(choice),
         _ => Setting::StartHandshake(choice % 2),
     };
     pair.configure(side, setting);
@@ -91,13 +96,15 @@ fn configure(pair: &mut Pair, side: usize, number: usize, input: &mut Input<'_>)
 
 /// What happens to a machine rather than to its network.
 fn disturb(pair: &mut Pair, side: usize, number: usize) {
-    match number % 7 {
+    match number % 9 {
         0 => pair.restart(side),
         1 => pair.step_wall_clock(side, Duration::ZERO),
         2 => pair.step_wall_clock(side, Duration::from_secs(86_400)),
         3 => pair.step_wall_clock(side, Duration::from_secs(2 * 86_400)),
         4 => pair.move_house(side),
         5 => pair.suspend(side),
+        6 => pair.halt(side),
+        7 => pair.resume(side),
         _ => pair.forget_local_addresses(side),
     }
 }

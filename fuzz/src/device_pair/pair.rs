@@ -80,8 +80,14 @@ impl Pair {
                 .expect("a batch of small packets fits");
             self.model.sent(side, number, packet);
         }
-        let Side { device, house, .. } = &mut self.sides[side];
+        let Side {
+            device,
+            house,
+            is_halted,
+            ..
+        } = &mut self.sides[side];
         device.send_batch(self.now, &mut self.arena);
+        assert!(!*is_halted || self.arena.runs().next().is_none());
         let from = address(side, *house);
         let mut sealed = Vec::new();
         for run in self.arena.runs() {
@@ -110,6 +116,7 @@ impl Pair {
     /// Takes out what a device made by itself.
     fn collect(&mut self, side: usize) {
         while let Some(transmit) = self.sides[side].device.poll_transmit() {
+            assert!(!self.sides[side].is_halted, "a halted side sends nothing");
             self.model.made(side, transmit.datagram());
             self.launch(Flight {
                 from: address(side, self.sides[side].house),
@@ -288,6 +295,19 @@ impl Pair {
         self.collect(side);
     }
 
+    /// Sets a side down: it sends nothing until it is resumed.
+    pub(super) fn halt(&mut self, side: usize) {
+        self.sides[side].device.halt();
+        self.sides[side].is_halted = true;
+        self.collect(side);
+    }
+
+    pub(super) fn resume(&mut self, side: usize) {
+        self.sides[side].is_halted = false;
+        self.sides[side].device.resume(self.now);
+        self.collect(side);
+    }
+
     pub(super) fn forget_local_addresses(&mut self, side: usize) {
         let device = &mut self.sides[side].device;
         let peers: Vec<_> = device.peers().collect();
@@ -307,6 +327,7 @@ impl Pair {
             for (what, held, most) in side.device.held().bounds() {
                 assert!(held <= most, "{held} {what}, at most {most}");
             }
+            side.check_routes(self.now);
             let deadline = side.device.poll_timeout();
             assert!(deadline.is_none_or(|it| it.reason != DeadlineReason::Transmit));
         }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 
 use chacha20::ChaCha8Rng;
+use ipnet::IpNet;
 use rand_core::SeedableRng;
 use wirecraft_noise_handshake::{PresharedKey, PrivateKey, PublicKey};
 use wirecraft_time::Instant;
@@ -49,6 +50,9 @@ pub(super) enum Setting {
     AddPeer(u8),
     StartHandshake(u8),
     Roaming(u8),
+    CancelHandshake(u8),
+    RemoveAllowedIp(u8),
+    ReplacePeers(u8),
 }
 
 pub(super) struct Side {
@@ -58,6 +62,7 @@ pub(super) struct Side {
     key: Option<usize>,
     /// Which of its two addresses the side sends from.
     pub(super) house: usize,
+    pub(super) is_halted: bool,
 }
 
 /// The addresses of a side's socket.
@@ -85,6 +90,7 @@ impl Side {
             number,
             key: None,
             house: 0,
+            is_halted: false,
         };
         side.device.set_wall_clock(now, wall_clock);
         side.set_key(Some(0));
@@ -146,6 +152,15 @@ impl Side {
                 self.add_peer(key.into());
             }
             Setting::RemovePeer(key) => self.remove_peer(key.into()),
+            Setting::ReplacePeers(choice) => self.replace_peers(now, choice),
+            Setting::CancelHandshake(key) => {
+                if let Some(peer) = self.peer(key.into()) {
+                    let cancelled = self.device.cancel_handshake(peer);
+                    cancelled.expect("the peer is there");
+                    let status = self.device.peer_status(now, peer);
+                    assert_eq!(status.map(|status| status.staged), Some(0));
+                }
+            }
             Setting::StartHandshake(key) => {
                 if let Some(peer) = self.peer(key.into()) {
                     let started = self.device.start_handshake(now, peer);
@@ -186,21 +201,83 @@ impl Side {
                 self.device.set_persistent_keepalive(now, peer, interval)
             }
             Setting::AllowedIps(choice) => self.set_allowed_ips(peer, choice),
+            Setting::RemoveAllowedIp(choice) => {
+                let prefix = self.prefix(choice + 1);
+                self.device.remove_allowed_ip(peer, prefix)
+            }
             Setting::Roaming(choice) => self.set_roaming(now, peer, choice),
             other => panic!("{other:?} concerns no single peer"),
         }
     }
 
     fn set_allowed_ips(&mut self, peer: PeerId, choice: u8) -> Result<(), ConfigureError> {
-        let host = IpAddr::V4(inner(self.other()));
+        if choice == 0 {
+            return self.device.clear_allowed_ips(peer);
+        }
+        let prefix = self.prefix(choice);
+        self.device.add_allowed_ip(peer, prefix)
+    }
+
+    /// One of three prefixes of the other side.
+    fn prefix(&self, choice: u8) -> IpNet {
         let prefix = match choice {
-            0 => return self.device.clear_allowed_ips(peer),
             1 => "0.0.0.0/0".parse(),
             2 => "10.0.0.0/24".parse(),
-            _ => Ok(host.into()),
+            _ => Ok(IpAddr::V4(inner(self.other())).into()),
         };
-        let prefix = prefix.expect("a prefix");
-        self.device.add_allowed_ip(peer, prefix)
+        prefix.expect("a prefix")
+    }
+
+    /// States all peers anew: none, one or both keys of the other side, each with some of the settings.
+    fn replace_peers(&mut self, now: Instant, choice: u8) {
+        let stated = (0..2).filter(|key| choice >> key & 1 == 1);
+        let peers = stated.map(|key| {
+            let choice = choice >> (2 + 3 * key);
+            let mut peer = PeerChange::new(keys().public[self.other()][key]);
+            let keepalive = Duration::from_secs(25);
+            peer.persistent_keepalive = (choice & 1 == 1).then_some(keepalive);
+            let prefix = self.prefix(choice >> 1 & 3);
+            peer.allowed_ips = vec![AllowedIpChange::Add(prefix)];
+            if choice & 3 == 3 {
+                peer.allowed_ips.push(AllowedIpChange::Remove(prefix));
+            }
+            peer
+        });
+        let change = DeviceChange {
+            private_key: None,
+            replace_peers: true,
+            peers: peers.collect(),
+        };
+        let stated = change.peers.len();
+        assert_eq!(self.device.apply(now, change), Ok(()));
+        assert_eq!(self.peers().len(), stated);
+    }
+
+    /// Packets go to the peer that has the longest prefix, as a look at all of them finds it.
+    pub(super) fn check_routes(&self, now: Instant) {
+        let statuses = self
+            .peers()
+            .into_iter()
+            .filter_map(|peer| Some((peer, self.device.peer_status(now, peer)?)));
+        let prefixes = statuses.flat_map(|(peer, status)| {
+            let prefixes = status.allowed_ips.into_iter();
+            prefixes.map(move |prefix| (prefix, peer))
+        });
+        let prefixes: Vec<(IpNet, PeerId)> = prefixes.collect();
+        assert_eq!(self.device.held().prefixes, prefixes.len());
+        for address in [
+            inner(0),
+            inner(1),
+            [10, 0, 0, 9].into(),
+            [192, 0, 2, 9].into(),
+        ] {
+            let address = IpAddr::V4(address);
+            let covering = prefixes
+                .iter()
+                .filter(|(prefix, _)| prefix.contains(&address));
+            let longest = covering.max_by_key(|(prefix, _)| prefix.prefix_len());
+            assert_eq!(self.device.route(address), longest.map(|(_, peer)| *peer));
+        }
     }
 
     fn remove_peer(&mut self, key: usize) {
@@ -241,6 +318,8 @@ impl Side {
     pub(super) fn heal(&mut self, now: Instant, wall_clock: Duration) {
         self.house = 0;
         self.device.set_wall_clock(now, wall_clock);
+        self.is_halted = false;
+        self.device.resume(now);
         let other = IpAddr::V4(inner(self.other()));
         let mut peer = PeerChange::new(keys().public[self.other()][0]);
         peer.endpoint = Some(address(self.other(), 0));

@@ -10,6 +10,22 @@ use std::time::Duration;
 /// The longest input that is tried, in bytes: a few packets, or as many actions as are played.
 const INPUT_LEN_MAX: usize = 1024;
 
+/// The longest input of targets that take all of it for one packet or datagram: what of IPv6 has no room in
+/// the length of a datagram, and more.
+const DATAGRAM_LEN_MAX: usize = 70_000;
+
+/// Targets that parse one packet or datagram.
+const OF_ONE_DATAGRAM: [&str; 8] = [
+    "icmp_message",
+    "inner_packet",
+    "ip_header",
+    "ip_packet",
+    "tcp_segment",
+    "udp_datagram",
+    "upper_message",
+    "wire_message",
+];
+
 /// The longest that one input may take, in seconds; more is a hang.
 const INPUT_SECONDS_MAX: usize = 20;
 
@@ -89,6 +105,14 @@ impl Outcome {
         let total = log.lines().find_map(|line| line.strip_prefix(total));
         outcome.executions = total.and_then(first_number).unwrap_or(outcome.executions);
         outcome
+    }
+}
+
+fn input_len_max(target: &str) -> usize {
+    if OF_ONE_DATAGRAM.contains(&target) {
+        DATAGRAM_LEN_MAX
+    } else {
+        INPUT_LEN_MAX
     }
 }
 
@@ -175,7 +199,7 @@ impl Place {
 
     fn program(&self, target: &str) -> Command {
         let mut command = Command::new(self.programs.join(target));
-        command.arg(format!("-max_len={INPUT_LEN_MAX}"));
+        command.arg(format!("-max_len={}", input_len_max(target)));
         command.arg(format!("-timeout={INPUT_SECONDS_MAX}"));
         command.arg(format!("-rss_limit_mb={MEMORY_MIB_MAX}"));
         command.args(["-print_final_stats=1", "-use_value_profile=0"]);

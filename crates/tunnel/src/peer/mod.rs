@@ -287,7 +287,7 @@ impl Peer {
 
     /// Begins afresh after [`halt`](Self::halt).
     pub(crate) fn resume(&mut self, now: Instant, shared: &mut Shared<impl CryptoRng>) {
-        if self.wants_session() {
+        if self.wants_session() && self.keypairs.sealing(now).is_none() {
             self.want_handshake(now, shared);
         }
         let next = self.persistent_keepalive.map(|interval| now + interval);
