@@ -100,7 +100,15 @@ impl Packets {
     }
 
     fn ipv4_options(&mut self) -> String {
-        let options = match self.below(14) {
+        let options = match self.below(18) {
+            8 => format!("sec({})", self.hex(9)),
+            9 => format!("ts(3,[{},0,{},0],5)", self.v4(), self.v4()),
+            10 => format!(
+                "ts(3,[{},{},{},0],13)",
+                self.v4(),
+                self.number(25),
+                self.v4()
+            ),
             0 => format!("rr({})", 1 + self.below(9)),
             1 => format!("rr([{},{}],8)", self.v4(), self.v4()),
             2 => "ra(0)".to_owned(),
@@ -143,6 +151,7 @@ impl Packets {
                 self.v6()
             ),
             9 => format!("/routing(type=0,segleft=0,addresses=[{}])", self.v6()),
+            10 => format!("/dstopts([home({})])", self.v6()),
             _ => String::new(),
         }
     }
@@ -199,7 +208,8 @@ impl Packets {
             self.number(32),
         );
         let (key, len) = (a << 32 | b, self.number(16));
-        match self.below(15) {
+        match self.below(16) {
+            14 => ("R", format!("mpreset({})", id & 7)),
             0 => ("S", "mpcapable()".to_owned()),
             1 => ("SA", format!("mpcapable(flags=0x81,sender={key})")),
             2 => ("A", format!("mpcapable(sender={key},receiver={c})")),
@@ -303,7 +313,21 @@ impl Packets {
 
     fn icmp(&mut self) -> String {
         let (quoted, gateway) = (self.quoted_v4(), self.v4());
-        match self.below(15) {
+        match self.below(22) {
+            14 => format!("icmp(type=4)/{quoted}"),
+            15 => "icmp(type=10)".to_owned(),
+            16 => format!("icmp(type=14,id=1,seq=2,ori={},rx=1,tx=2)", self.number(26)),
+            17 => format!(
+                "icmp(type={},id={},seq=1)",
+                self.pick(&["15", "16"]),
+                self.number(16)
+            ),
+            18 => format!("icmp(type=40,code={})/{quoted}", self.below(6)),
+            19 => format!(
+                "icmp(type=5,code={},gw={gateway})/{quoted}",
+                self.pick(&["0", "2", "3"])
+            ),
+            20 => format!("icmp(type=12,code=2)/{quoted}"),
             8 => format!("icmp(type=17,id={},seq=1)", self.number(16)),
             9 => format!(
                 "icmp(type=18,id={},seq=1,mask=255.255.0.0)",
@@ -377,7 +401,21 @@ impl Packets {
 
     fn neighbour(&mut self) -> String {
         let (source, destination, target, mac) = (self.v6(), self.v6(), self.v6(), self.mac());
-        let message = match self.below(8) {
+        let message = match self.below(16) {
+            8 => format!("ra(options=[route({target},128,{},0)])", self.number(16)),
+            9 => format!(
+                "ra(options=[dnssl({},[corp.example,b.example])])",
+                self.number(16)
+            ),
+            10 => format!("ns({target},[nonce({})])", self.hex(6)),
+            11 => "ra(options=[captive(\"https://portal.example/api\")])".to_owned(),
+            12 => format!("ra(options=[pref64(64:ff9b::,{},0)])", 8 * self.number(12)),
+            13 => format!("mldr(group=ff02::{:x})", 2 + self.number(8)),
+            14 => format!("mldd(group=ff02::{:x})", 2 + self.number(8)),
+            15 => format!(
+                "mldq(delay={},group=ff02::5,flags=10,qqic=125,sources=[{target}])",
+                self.number(12)
+            ),
             5 => "icmp6(type=153)".to_owned(),
             0 => format!("rs([slla({mac})])"),
             1 => format!(
@@ -397,7 +435,9 @@ impl Packets {
 
     fn igmp(&mut self) -> String {
         let group = format!("224.1.{}.{}", self.number(8), self.number(8));
-        let message = match self.below(6) {
+        let message = match self.below(8) {
+            5 => format!("igmp(type=0x12,group={group})"),
+            6 => "igmp(type=0x31)".to_owned(),
             0 => "igmp(type=0x11,mrt=100)".to_owned(),
             4 => "igmp(type=0x32)".to_owned(),
             1 => format!("igmp(type=0x16,group={group})"),
@@ -415,6 +455,7 @@ impl Packets {
         // A router that ceases says so to all who snoop, RFC 4286 §5.
         let destination = match message.as_str() {
             "igmp(type=0x32)" => "224.0.0.106",
+            "igmp(type=0x31)" => "224.0.0.2",
             _ => &group,
         };
         format!("ip(src={source},dst={destination},ttl=1,id={id},options=[ra(0)])/{message}")
@@ -451,8 +492,23 @@ impl Iterator for Packets {
     type Item = String;
 
     fn next(&mut self) -> Option<String> {
-        let expression = match self.below(17) {
+        let expression = match self.below(20) {
             10 => self.secured(),
+            11 => format!(
+                "{}/udp({},chksum=0){}",
+                self.ipv4(),
+                self.ports(),
+                self.payload()
+            ),
+            12 => format!("{}/gre()/{}/{}", self.ip(), self.quoted_v6(), self.hex(6)),
+            13 => format!(
+                "ip(src={},dst={},flags=MF,id={})/udp({},len=900,chksum=0x1234)/{}",
+                self.v4(),
+                self.v4(),
+                self.number(16),
+                self.ports(),
+                self.hex(24)
+            ),
             0 | 1 => format!("{}/{}", self.ipv4(), self.icmp()),
             2 | 3 => format!("{}/{}", self.ipv6(), self.icmp6()),
             4 => self.neighbour(),

@@ -6,10 +6,12 @@ use wirecraft_ip_packets::{
     Transport, UdpDatagram, UdpLiteDatagram,
 };
 
-use crate::{messages, tcp_options};
+use crate::{groups, messages, tcp_options};
 
 /// What tshark says of a checksum that it computed and found right: 0 is wrong, 2 not verified.
 const GOOD: u8 = 1;
+/// What it says where there is none.
+const ABSENT: u8 = 3;
 
 /// The fields of checksums, each with what says whether it is good.
 pub(crate) const SUMS: &[[&str; 2]] = &[IP, TCP, UDP, ICMP, EXTENSIONS, ICMPV6, IGMP, GRE, SCTP];
@@ -112,6 +114,7 @@ impl Fields {
             | IgmpType::ROUTER_TERMINATION => {}
             _ => self.sum(IGMP, message.checksum()),
         }
+        groups::igmp(self, &message.kind());
     }
 
     fn icmpv4(&mut self, message: &Icmpv4Message<'_>) {
@@ -127,6 +130,7 @@ impl Fields {
         self.add("icmpv6.code", message.code());
         self.sum(ICMPV6, message.checksum());
         messages::icmpv6(self, &message.kind());
+        groups::mld(self, &message.kind());
         self.extensions(message.extensions());
     }
 
@@ -176,6 +180,7 @@ impl Fields {
         self.add(status, GOOD);
         for chunk in sctp.chunks() {
             self.add("sctp.chunk_type", chunk.chunk_type.number());
+            self.add("sctp.chunk_length", chunk.value.len() + 4);
         }
     }
 
@@ -195,6 +200,7 @@ impl Fields {
         // The field counts in units of eight bytes.
         self.add("ip.frag_offset", packet.fragment_offset() / 8);
         self.sum(IP, packet.checksum());
+        groups::ipv4_options(self, packet);
     }
 
     fn v6(&mut self, packet: &Ipv6Packet<'_>) {
@@ -233,13 +239,24 @@ impl Fields {
         for option in segment.options().flatten() {
             tcp_options::add(self, &option);
         }
+        // It takes each byte of padding for an end.
+        for _ in segment.options().padding() {
+            self.add("tcp.option_kind", 0);
+        }
     }
 
     fn udp(&mut self, datagram: &UdpDatagram<'_>) {
         self.add("udp.srcport", datagram.source_port());
         self.add("udp.dstport", datagram.destination_port());
         self.add("udp.length", datagram.as_bytes().len());
-        self.sum(UDP, datagram.checksum());
+        match datagram.checksum() {
+            0 => {
+                let [field, status] = UDP;
+                self.add(field, "0x0000");
+                self.add(status, ABSENT);
+            }
+            sum => self.sum(UDP, sum),
+        }
     }
 }
 
@@ -292,6 +309,7 @@ pub(crate) const COMPARED: &[&str] = &[
     "sctp.dstport",
     "sctp.verification_tag",
     "sctp.chunk_type",
+    "sctp.chunk_length",
     "esp.spi",
     "esp.sequence",
 ];

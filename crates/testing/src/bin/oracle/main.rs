@@ -7,6 +7,7 @@
 )]
 
 mod fields;
+mod groups;
 mod messages;
 mod options;
 mod tcp_options;

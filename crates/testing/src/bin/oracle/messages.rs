@@ -3,8 +3,9 @@
 use std::net::Ipv6Addr;
 
 use wirecraft_ip_packets::{
-    ExtensionHeader, IcmpObject, Icmpv4Kind, Icmpv6Kind, InterfaceInformation, Ipv6Extension,
-    MplsLabel, NdpOption, NdpOptions, NeighborFlags, RouterFlags, RoutingHeader,
+    ExtensionHeader, IcmpObject, Icmpv4Kind, Icmpv4Unreachable, Icmpv6Kind, InterfaceInformation,
+    Ipv6Extension, Ipv6Option, MplsLabel, NdpOption, NdpOptions, NeighborFlags, RouterFlags,
+    RoutingHeader,
 };
 
 use crate::fields::Fields;
@@ -34,6 +35,11 @@ pub(crate) fn icmpv4(fields: &mut Fields, kind: &Icmpv4Kind<'_>) {
             }
         }
         Icmpv4Kind::ParameterProblem { pointer, .. } => fields.add("icmp.pointer", pointer),
+        Icmpv4Kind::DestinationUnreachable {
+            code, next_hop_mtu, ..
+        } if *code == Icmpv4Unreachable::FRAGMENTATION_NEEDED => {
+            fields.add("icmp.mtu", next_hop_mtu);
+        }
         Icmpv4Kind::Redirect { gateway, .. } => fields.add("icmp.redir_gw", gateway),
         Icmpv4Kind::ExtendedEchoRequest(it) => {
             fields.add("icmp.ident", it.identifier);
@@ -128,8 +134,33 @@ fn ndp(fields: &mut Fields, options: NdpOptions<'_>) {
                     fields.add("icmpv6.opt.rdnss", server);
                 }
             }
-            _ => {}
+            other => rare_ndp(fields, &other),
         }
+    }
+}
+
+fn rare_ndp(fields: &mut Fields, option: &NdpOption<'_>) {
+    match option {
+        NdpOption::Route(it) => {
+            let preference = "icmpv6.opt.route_info.flag.route_preference";
+            fields.add(preference, it.preference as u8);
+            fields.add("icmpv6.opt.route_lifetime", it.lifetime);
+        }
+        NdpOption::DnsSearchList { lifetime, domains } => {
+            fields.add("icmpv6.opt.dnssl.lifetime", lifetime);
+            for domain in domains.iter() {
+                fields.add("icmpv6.opt.dnssl", domain);
+            }
+        }
+        NdpOption::Nonce(nonce) => fields.bytes("icmpv6.opt.nonce", nonce),
+        NdpOption::CaptivePortal(uri) => {
+            fields.add("icmpv6.opt.captive_portal", String::from_utf8_lossy(uri));
+        }
+        NdpOption::Pref64(it) => {
+            fields.add("icmpv6.opt.pref64.scaled_lifetime", it.lifetime / 8);
+            fields.add("icmpv6.opt.pref64.plc", it.prefix_len_code);
+        }
+        _ => {}
     }
 }
 
@@ -171,6 +202,9 @@ pub(crate) fn extension(fields: &mut Fields, header: &ExtensionHeader<'_>) {
             for option in options.iter().flatten() {
                 let kind = format!("{:#04x}", option.kind());
                 fields.add("ipv6.opt.type", kind);
+                if let Ipv6Option::HomeAddress(home) = option {
+                    fields.add("ipv6.opt.mipv6.home_address", home);
+                }
             }
         }
         Ipv6Extension::Routing(routing) => {
@@ -223,6 +257,7 @@ pub(crate) const COMPARED: &[&str] = &[
     "icmp.router_address",
     "icmp.pref_level",
     "icmp.pointer",
+    "icmp.mtu",
     "icmp.redir_gw",
     "icmp.ext.echo.seq",
     "icmp.ext.echo.req.local",
@@ -259,6 +294,14 @@ pub(crate) const COMPARED: &[&str] = &[
     "icmpv6.opt.mtu",
     "icmpv6.opt.rdnss.lifetime",
     "icmpv6.opt.rdnss",
+    "icmpv6.opt.route_info.flag.route_preference",
+    "icmpv6.opt.route_lifetime",
+    "icmpv6.opt.dnssl.lifetime",
+    "icmpv6.opt.dnssl",
+    "icmpv6.opt.nonce",
+    "icmpv6.opt.captive_portal",
+    "icmpv6.opt.pref64.scaled_lifetime",
+    "icmpv6.opt.pref64.plc",
     "icmp.ext.class",
     "icmp.mpls.label",
     "icmp.mpls.exp",
@@ -269,6 +312,7 @@ pub(crate) const COMPARED: &[&str] = &[
     "icmp.int_info.mtu",
     "icmp.int_info.name",
     "ipv6.opt.type",
+    "ipv6.opt.mipv6.home_address",
     "ipv6.routing.type",
     "ipv6.routing.segleft",
     "ipv6.routing.src.addr",

@@ -13,6 +13,7 @@ const FAST_OPEN_EXPERIMENT: u16 = 0xf989;
 
 /// Adds the fields of an option.
 pub(crate) fn add(fields: &mut Fields, option: &TcpOption<'_>) {
+    fields.add("tcp.option_kind", option.kind());
     match option {
         TcpOption::Mss(mss) => fields.add("tcp.options.mss_val", mss),
         TcpOption::WindowScale(shift) => fields.add("tcp.options.wscale.shift", shift),

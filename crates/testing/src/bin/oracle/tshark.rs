@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::fields::{COMPARED, Fields, SUMS};
-use crate::{Difference, Sample, messages, output, tcp_options};
+use crate::{Difference, Sample, groups, messages, output, tcp_options};
 
 /// Every checksum is verified, and nothing is put together or made relative.
 const PREFERENCES: &[&str] = &[
@@ -55,11 +55,25 @@ pub(crate) fn check(file: &Path, samples: &[Sample]) -> Result<Vec<Difference>> 
     Ok(differences)
 }
 
+/// What there is as often as tshark finds it: an option or a record that nobody here read shows.
+const COUNTED: &[&str] = &[
+    "ip.opt.type",
+    "ipv6.opt.type",
+    "tcp.option_kind",
+    "icmpv6.opt.type",
+    "icmp.ext.class",
+    "igmp.maddr",
+    "icmpv6.mldr.mar.record_type",
+    "sctp.chunk_type",
+];
+
 /// Returns the names of all fields that are asked for.
 fn asked() -> impl Iterator<Item = &'static str> {
     let lists = [
         COMPARED,
         messages::COMPARED,
+        groups::COMPARED,
+        COUNTED,
         tcp_options::COMPARED,
         SUMS.as_flattened(),
         COMPLAINTS,
@@ -104,6 +118,13 @@ fn compare(bytes: &[u8], theirs: &Value) -> Vec<String> {
         let their = values(theirs, name).nth(nth);
         if !their.is_some_and(|their| is_same(their, value)) {
             says.push(format!("{name} is {value}, by tshark {their:?}"));
+        }
+    }
+    for name in COUNTED {
+        let count = ours.iter().filter(|(other, _)| other == name).count();
+        let theirs = values(theirs, name).count();
+        if count != theirs {
+            says.push(format!("{count} of {name}, by tshark {theirs}"));
         }
     }
     says
