@@ -8,7 +8,7 @@ use wirecraft_ip_packets::{
     UdpDatagram, UdpLiteDatagram,
 };
 
-use crate::checksums::{residue, upper_residue};
+use crate::checksums::{residue, sctp_error, upper_residue};
 use crate::input::Input;
 
 /// The most changes that one input makes.
@@ -148,6 +148,8 @@ impl Change {
         }
         let upper = [&old, &new].map(upper_residue);
         assert_eq!(upper[0], upper[1], "{self:?}: the upper checksum");
+        let crc = [&old, &new].map(sctp_error);
+        assert_eq!(crc[0], crc[1], "{self:?}: the CRC of SCTP");
         self.check_field(&new);
     }
 

@@ -1,11 +1,48 @@
 //! Generated packets of every kind, through the targets that take packets.
 
-use wirecraft_fuzz::{clear_reserved, ip_packet, packet_text, rebuilt_in_types, rewrite};
+use wirecraft_fuzz::{
+    clear_reserved, ip_packet, packet_text, rebuilt_in_types, rewrite, rewritten_packet,
+};
 use wirecraft_ip_packets::{Defaults, Expression, IpPacket};
 use wirecraft_testing::Packets;
 
 /// How many packets are made up.
 const PACKETS: usize = 4000;
+
+/// An address of version 4 and a port, one of version 6 and a port, and pieces of them.
+const V4: &[u8] = &[0, 10, 9, 8, 7, 0x1f, 0x90];
+const V6: &[u8] = &[
+    1, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0x1f, 0x90,
+];
+const WORD: &[u8] = &[0xb0, 7];
+
+/// The changes of [`rewrite`], with arguments of the length that each takes.
+const CHANGES: [(u8, &[u8]); 24] = [
+    (0, &[5]),
+    (1, &[3]),
+    (2, &[64]),
+    (3, WORD),
+    (4, V4.first_chunk::<5>().expect("it is longer")),
+    (4, V6.first_chunk::<17>().expect("it is longer")),
+    (5, V4.first_chunk::<5>().expect("it is longer")),
+    (5, V6.first_chunk::<17>().expect("it is longer")),
+    (6, WORD),
+    (7, WORD),
+    (8, V4),
+    (8, V6),
+    (9, V4),
+    (9, V6),
+    (10, &[5, 0xb0, 7, 9]),
+    (11, &[5, 0xb0, 7, 9]),
+    (12, WORD),
+    (13, WORD),
+    (14, &[5, 0xb0, 7, 9]),
+    (15, &[1]),
+    (16, WORD),
+    (17, &[1, 7]),
+    (18, WORD),
+    (19, WORD),
+];
 
 fn packets() -> impl Iterator<Item = (String, Vec<u8>)> {
     Packets::new(0x7ade).take(PACKETS).map(|text| {
@@ -38,9 +75,11 @@ fn generated_packets_pass_the_targets_that_take_packets() {
     for (_, bytes) in packets() {
         ip_packet(&bytes);
         packet_text(&bytes);
-        // One change of each kind: the first byte says how many, the next which.
-        for change in 0..20 {
-            rewrite(&[&[1, change, 5, 0xb0, 7, 9][..], &bytes].concat());
+        // One change of each kind: the first byte says how many, the next which, and what it is set to.
+        for (change, argument) in CHANGES {
+            let input = [&[1, change], argument, &bytes].concat();
+            assert_eq!(rewritten_packet(&input), bytes, "{change}");
+            rewrite(&input);
         }
     }
 }

@@ -141,6 +141,7 @@ impl<R: Read> TidyBlocks<R> {
     /// Writes those of `options` that are asked for, and an end mark if there are any.
     fn keep_options(&mut self, kind: u32, options: &[u8]) {
         let (mut rest, start, mut texts) = (options, self.block.len(), 0);
+        let mut clock = Clock::default();
         while let Some((head, behind)) = rest.split_first_chunk::<4>() {
             let (code, len) = (self.half([head[0], head[1]]), self.half([head[2], head[3]]));
             let len = usize::from(len);
@@ -151,12 +152,14 @@ impl<R: Read> TidyBlocks<R> {
                 break;
             }
             let is_text = matches!(code, NAME | COMMENT);
-            if !(is_text && texts == TEXTS_MAX) && self.asks_for(kind, code, len) {
+            let is_enough = clock.has(code) || is_text && texts == TEXTS_MAX;
+            if !is_enough && self.asks_for(kind, code, len) {
                 self.block.extend_from_slice(head);
                 if is_text {
                     texts += 1;
                     self.push_text(value);
                 } else {
+                    clock.take(code);
                     self.block.extend_from_slice(value);
                 }
                 let padded = self.block.len().next_multiple_of(4);
@@ -239,5 +242,27 @@ impl<R: Read> Read for TidyBlocks<R> {
         room[..len].copy_from_slice(&rest[..len]);
         self.at += len;
         Ok(len)
+    }
+}
+
+/// Which of the options that set an interface's clock were there: the first of each counts.
+#[derive(Default)]
+struct Clock {
+    has_resolution: bool,
+    has_offset: bool,
+}
+
+impl Clock {
+    const fn has(&self, code: u16) -> bool {
+        match code {
+            TIME_RESOLUTION => self.has_resolution,
+            TIME_OFFSET => self.has_offset,
+            _ => false,
+        }
+    }
+
+    const fn take(&mut self, code: u16) {
+        self.has_resolution |= code == TIME_RESOLUTION;
+        self.has_offset |= code == TIME_OFFSET;
     }
 }

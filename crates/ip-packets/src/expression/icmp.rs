@@ -201,11 +201,13 @@ impl Message {
         let (Some(quote_len), Some(at)) = (quote_len, by_type) else {
             return Ok(());
         };
+        // Who says the word says the octet in it.
+        if it.value("word").is_some() {
+            return Ok(());
+        }
         let (layer, unit) = (icmp_layer(self.version), quote_unit(self.version));
         match u8::try_from(quote_len / unit) {
             Ok(units) => self.word[at] = units,
-            // Who says the word says the octet in it.
-            Err(_) if it.value("word").is_some() => {}
             Err(_) => {
                 let max = usize::from(u8::MAX) * unit;
                 BuildError::check_len(layer, quote_len, max).map_err(refused(it))?;

@@ -94,13 +94,17 @@ impl IpPacketMut<'_> {
     }
 
     /// Replaces the port at the even offset `at` of an SCTP packet. Its CRC32c changes by what the
-    /// difference of the port, followed by as many zeros as bytes follow it, leaves as a remainder.
+    /// difference of the port, followed by as many zeros as bytes follow it, leaves as a remainder; none
+    /// stays none (RFC 9653).
     #[cold]
     pub(super) fn replace_sctp_port(&mut self, at: usize, port: u16) {
         let packet = &mut self.bytes[self.upper.offset..];
         let [high, low] = port.to_be_bytes();
         let difference = [packet[at] ^ high, packet[at + 1] ^ low];
         packet[at..at + 2].copy_from_slice(&[high, low]);
+        if packet[8..12] == [0; 4] {
+            return;
+        }
         let change = Crc32c::change(&difference, packet.len() - at - 2).to_le_bytes();
         for (byte, change) in packet[8..12].iter_mut().zip(change) {
             *byte ^= change;

@@ -389,6 +389,25 @@ fn the_clock_of_an_interface_counts_behind_any_number_of_notes() {
 }
 
 #[test]
+fn the_first_option_of_a_kind_sets_the_clock_and_no_others_are_kept() {
+    for order in ORDERS {
+        let options = [
+            order.option(9, &[9]),
+            order.option(9, &[6]).repeat(100_000),
+            order.option(14, &[0; 8]),
+            order.option(14, &[1; 8]).repeat(100_000),
+        ];
+        let file = [
+            order.section(),
+            order.interface(0, &options.concat()),
+            order.packet(6, &[]),
+        ];
+        let packets = all(&file.concat()).unwrap();
+        assert_eq!(packets[0].timestamp, Duration::from_nanos((1 << 32) + 7));
+    }
+}
+
+#[test]
 fn sections_may_be_of_different_orders() {
     let [little, big] = ORDERS;
     let section = |order: Order, name: &[u8], digits| {

@@ -156,6 +156,10 @@ fn the_ports_of_sctp_change_with_its_crc() {
     packet(&mut bytes).set_source_port(9).unwrap();
     packet(&mut bytes).set_source_port(1).unwrap();
     assert_eq!(bytes, wrong(1), "a wrong one stays wrong by as much");
+    let none = |port| v4(SOURCE, DESTINATION).sctp(port, 2).checksum(0).build();
+    let mut bytes = none(1);
+    packet(&mut bytes).set_source_port(9).unwrap();
+    assert_eq!(bytes, none(9), "none stays none");
 }
 
 #[test]
@@ -167,7 +171,7 @@ fn a_first_fragment_of_sctp_refuses_ports() {
     assert_eq!(error, RewriteError::NoSuchField { protocol, field });
 }
 
-/// A SYN of either version with the options, and what it would be with others of the same length.
+/// A SYN of either version with the options.
 fn syns(options: &[u8]) -> [Vec<u8>; 2] {
     [
         v4(SOURCE, DESTINATION)
