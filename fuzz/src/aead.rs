@@ -1,6 +1,8 @@
 //! Batches of packets under an AEAD.
 
-use wirecraft_batch_aead::{Key, Nonce, Open, OpenError, Path, Seal, TAG_LEN};
+use wirecraft_batch_aead::{
+    Key, Keyed, Nonce, Open, OpenError, Path, Seal, TAG_LEN, open_keyed, seal_keyed,
+};
 
 use crate::input::Input;
 
@@ -58,10 +60,10 @@ impl Packet {
 pub fn aead_batch(input: &[u8]) {
     let scale = Scale::of(input);
     let mut input = Input::new(input);
-    let key: [u8; 32] = input.array();
+    let key_bytes: [u8; 32] = input.array();
     let mut plain = Vec::new();
     let mut packets = Vec::new();
-    let library = Key::with_path(&key, Path::Single);
+    let library = Key::with_path(&key_bytes, Path::Single);
     while !input.is_empty() && packets.len() < scale.packets {
         let nonce = input.array();
         let text = text(&mut input, scale);
@@ -79,9 +81,12 @@ pub fn aead_batch(input: &[u8]) {
         });
     }
     for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
-        let key = Key::with_path_always(&key, path);
+        let key = Key::with_path_always(&key_bytes, path);
+        let same = Key::with_path_always(&key_bytes, path);
         check_sealing(&key, &plain, &packets);
-        check_opening(&key, &plain, &packets);
+        check_sealing_keyed([&key, &same], &plain, &packets);
+        check_opening([&key, &key], &plain, &packets);
+        check_opening([&key, &same], &plain, &packets);
     }
 }
 
@@ -131,14 +136,36 @@ fn check_sealing(key: &Key, plain: &[Vec<u8>], packets: &[Packet]) {
     }
 }
 
-fn check_opening(key: &Key, plain: &[Vec<u8>], packets: &[Packet]) {
+/// Two keys that are equal are as good as two that are not: each packet has to go with its own.
+fn check_sealing_keyed(keys: [&Key; 2], plain: &[Vec<u8>], packets: &[Packet]) {
+    let mut messages = plain.to_vec();
+    let items = messages
+        .iter_mut()
+        .zip(packets)
+        .zip(keys.into_iter().cycle());
+    let mut seals: Vec<Keyed<'_, Seal<'_>>> = items
+        .map(|((message, packet), key)| {
+            key.keyed(Seal {
+                nonce: packet.nonce,
+                message,
+            })
+        })
+        .collect();
+    seal_keyed(&mut seals);
+    for (message, packet) in messages.iter().zip(packets) {
+        assert!(*message == packet.sealed, "{} bytes", message.len());
+    }
+}
+
+fn check_opening(keys: [&Key; 2], plain: &[Vec<u8>], packets: &[Packet]) {
     let mut messages: Vec<Vec<u8>> = packets.iter().map(|it| it.received.clone()).collect();
     let items = messages.iter_mut().zip(packets);
-    let mut opens: Vec<Open<'_>> = items
-        .map(|(message, packet)| Open::new(packet.nonce, message))
+    let mut opens: Vec<Keyed<'_, Open<'_>>> = items
+        .zip(keys.into_iter().cycle())
+        .map(|((message, packet), key)| key.keyed(Open::new(packet.nonce, message)))
         .collect();
-    key.open_batch(&mut opens);
-    let results: Vec<_> = opens.iter().map(|open| open.result).collect();
+    open_keyed(&mut opens);
+    let results: Vec<_> = opens.iter().map(|open| open.message().result).collect();
     for (number, packet) in packets.iter().enumerate() {
         let message = &messages[number];
         let text_len = packet.sealed.len() - TAG_LEN;

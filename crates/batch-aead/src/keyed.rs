@@ -28,6 +28,15 @@ impl Key {
     }
 }
 
+impl<M> Keyed<'_, M> {
+    /// Returns the packet.
+    #[inline]
+    #[must_use]
+    pub const fn message(&self) -> &M {
+        &self.message
+    }
+}
+
 impl<M: Message> Message for Keyed<'_, M> {
     #[inline]
     fn nonce(&self) -> Nonce {
@@ -55,10 +64,20 @@ pub fn seal_keyed<M: Message>(batch: &mut [Keyed<'_, M>]) {
     if let Some(key) = one_key(batch) {
         return key.seal_batch(batch);
     }
+    for run in batch.chunk_by_mut(|one, next| one.key.path() == next.key.path()) {
+        seal_by_one_path(run);
+    }
+}
+
+fn seal_by_one_path<M: Message>(batch: &mut [Keyed<'_, M>]) {
     #[cfg(all(feature = "batch", target_arch = "x86_64"))]
-    if let Some(vector) = one_code(batch) {
+    if let Some(vector) = batch.first().and_then(|item| item.key.vector()) {
         return vector.for_each_part(batch, |way, part| match way {
-            Way::Together => seal_together(vector, Keys::Each(&rows(part)), part),
+            Way::Together => {
+                let mut rows = KeyRows::new();
+                rows.fill(words(part));
+                seal_together(vector, Keys::Each(&rows), part);
+            }
             Way::OneByOne => seal_alone(part),
         });
     }
@@ -73,10 +92,20 @@ pub fn open_keyed<R: Received>(batch: &mut [Keyed<'_, R>]) {
     if let Some(key) = one_key(batch) {
         return key.open_batch(batch);
     }
+    for run in batch.chunk_by_mut(|one, next| one.key.path() == next.key.path()) {
+        open_by_one_path(run);
+    }
+}
+
+fn open_by_one_path<R: Received>(batch: &mut [Keyed<'_, R>]) {
     #[cfg(all(feature = "batch", target_arch = "x86_64"))]
-    if let Some(vector) = one_code(batch) {
+    if let Some(vector) = batch.first().and_then(|item| item.key.vector()) {
         return vector.for_each_part(batch, |way, part| match way {
-            Way::Together => open_together(vector, Keys::Each(&rows(part)), part),
+            Way::Together => {
+                let mut rows = KeyRows::new();
+                rows.fill(words(part));
+                open_together(vector, Keys::Each(&rows), part);
+            }
             Way::OneByOne => open_alone(part),
         });
     }
@@ -102,18 +131,9 @@ fn one_key<'k, M>(batch: &[Keyed<'k, M>]) -> Option<&'k Key> {
     others.iter().all(is_same).then_some(first.key)
 }
 
-/// A key with the vector code that all packets are to go by.
-#[cfg(all(feature = "batch", target_arch = "x86_64"))]
-fn one_code<'k, M>(batch: &[Keyed<'k, M>]) -> Option<&'k VectorKey> {
-    let (first, others) = batch.split_first()?;
-    let path = first.key.path();
-    let is_same = |item: &Keyed<'_, M>| item.key.path() == path;
-    first.key.vector().filter(|_| others.iter().all(is_same))
-}
-
 /// The keys of packets that have vector code.
 #[cfg(all(feature = "batch", target_arch = "x86_64"))]
-fn rows<M>(part: &[Keyed<'_, M>]) -> KeyRows {
+fn words<'k, M>(part: &[Keyed<'k, M>]) -> impl Iterator<Item = &'k [u32; 8]> {
     let vectors = part.iter().filter_map(|item| item.key.vector());
-    KeyRows::new(vectors.map(VectorKey::words))
+    vectors.map(VectorKey::words)
 }

@@ -89,6 +89,7 @@ const fn is_wiped<T: ZeroizeOnDrop>() {}
 const _: () = {
     is_wiped::<VectorKey>();
     is_wiped::<Streams>();
+    is_wiped::<KeyRows>();
 };
 
 impl VectorKey {

@@ -34,12 +34,12 @@ pub use macs::{Cookie, CookieSecret, LABEL_COOKIE, LABEL_MAC1, Mac1, MacError};
 pub use stack::wipe_stack_after;
 pub use statics::{LocalStatic, LowOrderKey, RemoteStatic};
 pub use timestamp::Tai64N;
-pub use transport::{Open, OpenError, OpeningKey, Seal, SealingKey, TransportKeys, nonce};
+pub use transport::{
+    Open, OpenError, OpeningKey, Seal, SealingKey, TransportKeys, nonce, seal_keyed,
+};
 pub use wirecraft_batch_aead::{Path as AeadPath, PathError as AeadPathError};
 
 /// What a packet of a batch has to tell, for batches of something else than [`Open`].
 pub mod batch {
-    pub use wirecraft_batch_aead::{
-        Keyed, Message, Nonce, OpenError, Received, open_keyed, seal_keyed,
-    };
+    pub use wirecraft_batch_aead::{Keyed, Message, Nonce, OpenError, Received, open_keyed};
 }

@@ -64,7 +64,7 @@ impl SealingKey {
         self.0.seal_batch(batch);
     }
 
-    /// Makes `message` a packet of a batch of several sessions, for [`seal_keyed`](crate::batch::seal_keyed).
+    /// Makes `message` a packet of a batch of several sessions, for [`seal_keyed`].
     #[inline]
     #[must_use]
     pub const fn keyed<'k>(&'k self, message: Seal<'k>) -> Keyed<'k, Seal<'k>> {
@@ -87,6 +87,17 @@ impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SealingKey(..)")
     }
+}
+
+/// Seals packets of several sessions, each as [`SealingKey::seal`] does.
+///
+/// Only a [`SealingKey`] makes such packets, so that no session seals with what is to open.
+///
+/// # Panics
+/// If a message is shorter than a tag.
+#[inline]
+pub fn seal_keyed(batch: &mut [Keyed<'_, Seal<'_>>]) {
+    batch_aead::seal_keyed(batch);
 }
 
 /// One packet of a batch to seal.

@@ -50,6 +50,8 @@ pub(crate) struct Slot {
 #[derive(Clone, Copy)]
 pub(crate) enum Outcome {
     Unsent,
+    /// It has a header and a counter, and is about to be sealed: not yet to be sent.
+    Claimed(Sealed),
     Sealed(Sealed),
     Staged,
     Failed(SendError),
@@ -217,7 +219,9 @@ impl Arena {
             .enumerate()
             .filter_map(|(number, slot)| match slot.outcome {
                 Outcome::Failed(error) => Some((self.packet(number), error)),
-                Outcome::Unsent | Outcome::Sealed(_) | Outcome::Staged => None,
+                Outcome::Unsent | Outcome::Claimed(_) | Outcome::Sealed(_) | Outcome::Staged => {
+                    None
+                }
             })
     }
 
@@ -323,7 +327,7 @@ impl Slot {
     const fn sealed(&self) -> Option<Sealed> {
         match self.outcome {
             Outcome::Sealed(sealed) => Some(sealed),
-            Outcome::Unsent | Outcome::Staged | Outcome::Failed(_) => None,
+            Outcome::Unsent | Outcome::Claimed(_) | Outcome::Staged | Outcome::Failed(_) => None,
         }
     }
 }

@@ -203,7 +203,8 @@ impl Tunnel {
 }
 
 impl Tunnel {
-    /// Gives up handshakes that were started and are not answered: their initiations are not repeated.
+    /// Gives up handshakes that were started and are not answered: their initiations are not repeated, and
+    /// packets that wait for them are dropped.
     ///
     /// # Errors
     /// [`DriverGone`] if the tunnel is closed.

@@ -21,16 +21,20 @@ pub(crate) enum Keys<'a> {
 pub(crate) struct KeyRows([[u32; CAPACITY]; WORDS]);
 
 impl KeyRows {
-    /// Takes the words of each packet's key.
+    /// Makes room for keys.
     #[inline]
-    pub(crate) fn new<'k>(keys: impl Iterator<Item = &'k [u32; WORDS]>) -> Self {
-        let mut rows = Self([[0; CAPACITY]; WORDS]);
+    pub(crate) const fn new() -> Self {
+        Self([[0; CAPACITY]; WORDS])
+    }
+
+    /// Takes the words of each packet's key, where they are to stay: what is moved leaves itself behind.
+    #[inline]
+    pub(crate) fn fill<'k>(&mut self, keys: impl Iterator<Item = &'k [u32; WORDS]>) {
         for (packet, key) in keys.take(CAPACITY).enumerate() {
-            for (row, word) in rows.0.iter_mut().zip(key) {
+            for (row, word) in self.0.iter_mut().zip(key) {
                 row[packet] = *word;
             }
         }
-        rows
     }
 
     /// Returns a row for each word: that word of every packet's key.

@@ -246,7 +246,8 @@ impl<R: CryptoRng> Device<R> {
     }
 
     /// Gives a handshake up that was started and is not answered: its initiation is not repeated, and packets
-    /// that wait for it are dropped. What is sent to the peer afterwards starts another one.
+    /// that wait for it are dropped. What is sent to the peer afterwards starts another one, and so does what
+    /// is received on a session that ends soon.
     ///
     /// # Errors
     /// [`ConfigureError::UnknownPeer`].

@@ -5,8 +5,8 @@ use core::ops::Range;
 use arrayvec::ArrayVec;
 use rand_core::CryptoRng;
 use wirecraft_ip_packets::{Header, destination_address};
-use wirecraft_noise_handshake::Seal;
-use wirecraft_noise_handshake::batch::{Keyed, seal_keyed};
+use wirecraft_noise_handshake::batch::Keyed;
+use wirecraft_noise_handshake::{Seal, seal_keyed};
 use wirecraft_time::Instant;
 
 use super::Device;
@@ -70,9 +70,10 @@ impl<R: CryptoRng> Device<R> {
             let peer = id.and_then(|id| self.peers.get(id));
             let key = peer.and_then(Peer::sealing_key);
             for SlotMut { outcome, datagram } in slots.by_ref().take(*count) {
-                if !matches!(outcome, Outcome::Sealed(_)) {
+                let Outcome::Claimed(sealed) = *outcome else {
                     continue;
-                }
+                };
+                *outcome = Outcome::Sealed(sealed);
                 let counter = sent_counter(datagram);
                 let message = message_of(datagram);
                 let key = key.expect("who gave a counter has the key that it is of");

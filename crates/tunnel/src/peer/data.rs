@@ -95,7 +95,7 @@ impl Peer {
             self.traffic.sent_len += datagram.len() as u64;
             let message = write_header(keypair, counter, datagram);
             let ecn = outer_ecn(message);
-            *outcome = Outcome::Sealed(Sealed { destination, ecn });
+            *outcome = Outcome::Claimed(Sealed { destination, ecn });
         }
         shared.counters.packets_sent += granted as u64;
         granted
