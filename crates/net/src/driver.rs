@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use tokio::sync::{broadcast, mpsc};
+use tokio::task::consume_budget;
 use wirecraft_time::Instant;
 use wirecraft_tunnel::{AeadPath, Arena, DatagramRun, Device, Event};
 
@@ -110,6 +111,9 @@ impl<I: Inner> Driver<I> {
     /// What the inner side had to send by then is sent, as far as it fits into one batch.
     pub async fn run(mut self) {
         loop {
+            // A turn with a deadline that is due waits for nothing, and tokio gives no datagrams any more to a
+            // task that never yields.
+            consume_budget().await;
             let work = poll_fn(|cx| self.poll_work(cx)).await;
             let now = work.now;
             self.device
@@ -118,13 +122,13 @@ impl<I: Inner> Driver<I> {
                 tracing::debug!("the machine was suspended");
                 self.device.handle_suspend(now);
             }
+            self.follow_link(now);
             if work.datagrams {
                 self.receive(now);
             }
             if work.packets {
                 self.send(now).await;
             }
-            self.follow_link(now);
             self.device.process_handshakes(now, HANDSHAKES_PER_TURN);
             self.device.handle_timeout(now);
             self.transmit().await;

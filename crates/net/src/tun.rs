@@ -338,6 +338,10 @@ impl Inner for Tun {
 
     fn undeliverable(&mut self, now: Instant, packet: &[u8], error: SendError) {
         tracing::debug!(%error, "packet not sent");
+        // Who sets the interface down is told by it, not by an ICMP error that comes from nowhere.
+        if error == SendError::Halted {
+            return;
+        }
         if let Some(icmp_error) = self.unreachables.answer(now, packet) {
             self.write(now, &[&icmp_error]);
         }

@@ -33,8 +33,8 @@ impl<I: Inner> Driver<I> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Mutex};
     use std::task::{Context, Poll};
 
     use tokio::sync::Notify;
@@ -47,9 +47,11 @@ mod tests {
     use crate::inner::Packets;
     use crate::udp::UdpTransport;
 
-    /// An inner side that has no packets and is down until it is set up.
+    /// An inner side that is down until it is set up, and has a packet each time that it was.
     struct Link {
         is_up: Arc<AtomicBool>,
+        has_packet: bool,
+        refused: Arc<Mutex<Vec<SendError>>>,
         changed: Arc<Notify>,
         waiting: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
     }
@@ -57,18 +59,31 @@ mod tests {
     impl Inner for Link {
         fn deliver(&mut self, _: Instant, _: Packets<'_, '_>) {}
 
-        fn poll_packets(&mut self, cx: &mut Context<'_>, _: Instant, _: &mut Arena) -> Poll<()> {
+        fn poll_packets(
+            &mut self,
+            cx: &mut Context<'_>,
+            _: Instant,
+            arena: &mut Arena,
+        ) -> Poll<()> {
             while self.waiting.as_mut().poll(cx).is_ready() {
                 self.waiting = wait(&self.changed);
+                self.has_packet = self.is_up();
             }
-            Poll::Pending
+            if !std::mem::take(&mut self.has_packet) {
+                return Poll::Pending;
+            }
+            let packet = wirecraft_ip_packets::v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+            arena.push(&packet.udp(1, 2).build()).unwrap();
+            Poll::Ready(())
         }
 
         fn poll_timeout(&self) -> Option<Instant> {
             None
         }
 
-        fn undeliverable(&mut self, _: Instant, _: &[u8], _: SendError) {}
+        fn undeliverable(&mut self, _: Instant, _: &[u8], error: SendError) {
+            self.refused.lock().unwrap().push(error);
+        }
 
         fn is_up(&self) -> bool {
             self.is_up.load(Ordering::Relaxed)
@@ -91,8 +106,11 @@ mod tests {
     #[tokio::test]
     async fn a_tunnel_whose_link_is_down_has_no_port_until_it_is_up() {
         let (is_up, changed) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+        let refused = Arc::new(Mutex::new(Vec::new()));
         let inner = Link {
             is_up: is_up.clone(),
+            has_packet: false,
+            refused: refused.clone(),
             waiting: wait(&changed),
             changed: changed.clone(),
         };
@@ -105,5 +123,8 @@ mod tests {
             changed.notify_one();
             port_is_taken(&driver, up).await;
         }
+        // What came with the link was not refused for a link that is down: there is no peer for it.
+        let refused = refused.lock().unwrap();
+        assert_eq!(*refused, [SendError::NoRoute, SendError::NoRoute]);
     }
 }
