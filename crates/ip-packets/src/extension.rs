@@ -3,7 +3,9 @@
 use core::net::Ipv6Addr;
 
 use crate::error::{Field, Layer, ParseError};
-use crate::header::IPV6_HEADER_LEN;
+use crate::header::{IPV4_HEADER_LEN, IPV6_HEADER_LEN};
+use crate::sctp::SCTP_HEADER_LEN;
+use crate::tcp::TCP_HEADER_LEN;
 use crate::{BuildError, Ipv6Extension, Protocol};
 
 /// The length of a fragment header, in bytes.
@@ -236,7 +238,7 @@ impl ExtensionHeader<'_> {
 
 /// Says whether a number names a header that is walked over.
 #[inline]
-const fn is_extension(protocol: Protocol) -> bool {
+pub(crate) const fn is_extension(protocol: Protocol) -> bool {
     matches!(
         protocol,
         Protocol::HOP_BY_HOP_OPTIONS
@@ -245,6 +247,21 @@ const fn is_extension(protocol: Protocol) -> bool {
             | Protocol::AH
             | Protocol::DESTINATION_OPTIONS
     )
+}
+
+/// Returns how much of the header behind the extension headers the first fragment has to have at least, in
+/// bytes.
+///
+/// Source: RFC 8200 §4.5, RFC 7112 §5.
+pub(crate) const fn upper_header_len(protocol: Protocol) -> usize {
+    match protocol {
+        Protocol::TCP => TCP_HEADER_LEN,
+        Protocol::SCTP => SCTP_HEADER_LEN,
+        Protocol::IPV4 => IPV4_HEADER_LEN,
+        Protocol::IPV6 => IPV6_HEADER_LEN,
+        Protocol::NO_NEXT_HEADER => 0,
+        _ => 8,
+    }
 }
 
 /// Returns the extension header of kind `protocol` at `at`: at least 8 bytes.

@@ -7,7 +7,7 @@
 
 use crate::build::BuildError;
 use crate::checksum::checksum;
-use crate::extension::{Cut, FRAGMENT_HEADER_LEN};
+use crate::extension::{Cut, FRAGMENT_HEADER_LEN, upper_header_len};
 use crate::header::{IPV4_HEADER_LEN, IPV6_HEADER_LEN};
 use crate::{Ipv4Packet, Ipv6Fragment, Ipv6Packet, Protocol};
 
@@ -92,9 +92,9 @@ impl<'a> Ipv6Packet<'a> {
     ///
     /// # Errors
     /// [`FragmentError`] if the packet has a fragment header, or there is no room in the first
-    /// fragment for all extension headers and 8 bytes of the upper layer.
+    /// fragment for all extension headers and the header of the upper layer.
     ///
-    /// Source: RFC 8200 §4.5.
+    /// Source: RFC 8200 §4.5, RFC 7112 §5.
     pub fn fragments(
         &self,
         mtu: usize,
@@ -107,7 +107,9 @@ impl<'a> Ipv6Packet<'a> {
             return Err(FragmentError::AlreadyFragment);
         }
         let cut = self.walk().cut_for_fragments();
-        let needed = self.header_len() + FRAGMENT_HEADER_LEN + UNIT;
+        let upper_len = upper_header_len(self.protocol()).min(self.payload().len());
+        let upper_len = upper_len.next_multiple_of(UNIT).max(UNIT);
+        let needed = self.header_len() + FRAGMENT_HEADER_LEN + upper_len;
         let (Some((head, rest)), false) =
             (self.as_bytes().split_at_checked(cut.offset), mtu < needed)
         else {

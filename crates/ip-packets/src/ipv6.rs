@@ -48,7 +48,8 @@ impl<'a> Ipv6Packet<'a> {
     /// Reads what there is of a packet: see [`Lenient`].
     ///
     /// The version is not looked at. Where an extension header is cut off it counts as the payload,
-    /// of its own protocol.
+    /// of its own protocol. A payload length of 0 is taken at its word: of a jumbogram, or of a segment that
+    /// was to be cut by a network card, the header alone is read.
     ///
     /// # Errors
     /// [`ParseError`] if the fixed header is cut off.

@@ -1,6 +1,6 @@
 //! Values for serde that are something else than their fields.
 //!
-//! Registered numbers and flags are numbers, expressions are their text.
+//! Registered numbers and flags are numbers, expressions are their text, packets that are kept are bytes.
 
 use serde::de::{self, Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
@@ -22,6 +22,29 @@ impl<'de> Deserialize<'de> for TcpFlags {
         } else {
             let found = de::Unexpected::Unsigned(bits.into());
             Err(de::Error::invalid_value(found, &"nine flags, at most 511"))
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+mod owned {
+    use alloc::vec::Vec;
+
+    use serde::de::{self, Deserialize, Deserializer};
+    use serde::ser::{Serialize, Serializer};
+
+    use crate::IpPacketBuf;
+
+    impl Serialize for IpPacketBuf {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            self.as_bytes().serialize(serializer)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for IpPacketBuf {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let bytes = Vec::deserialize(deserializer)?;
+            Self::new(bytes).map_err(de::Error::custom)
         }
     }
 }

@@ -8,8 +8,8 @@ use allocation_counter::measure;
 use wirecraft_ip_packets::checksum::checksum;
 use wirecraft_ip_packets::{
     IcmpObject, Icmpv6Kind, IpPacket, IpPacketMut, Ipv4Option, Ipv4Route, Ipv6Extension,
-    Ipv6Option, Ipv6Options, MplsLabel, NdpOption, NeighborSolicitation, Sequence, Transport, v4,
-    v6,
+    Ipv6Option, Ipv6Options, MplsLabel, NdpOption, NeighborSolicitation, SctpChunk, SctpChunkType,
+    Sequence, Transport, v4, v6,
 };
 
 const NEAR: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -70,6 +70,23 @@ fn each_packet(mut with: impl FnMut(&[u8])) {
     let quoted = [0x45; 60];
     let error = v4(NEAR, FAR).icmp_time_exceeded(&quoted);
     let len = error.extensions(&objects).write(&mut buf).unwrap();
+    with(&buf[..len]);
+    let objects = [IcmpObject::MplsLabels(Sequence::new(&labels))];
+    let error = v6(NEAR_V6, FAR_V6).icmp_time_exceeded(&quoted);
+    let len = error.extensions(&objects).write(&mut buf).unwrap();
+    with(&buf[..len]);
+    let len = v4(NEAR, FAR)
+        .udp_lite(1, 2)
+        .payload(b"query")
+        .write(&mut buf);
+    with(&buf[..len.unwrap()]);
+    let chunks = [SctpChunk {
+        chunk_type: SctpChunkType::DATA,
+        flags: 3,
+        value: b"value",
+    }];
+    let sctp = v4(NEAR, FAR).sctp(1, 2).verification_tag(5);
+    let len = sctp.chunks(&chunks).write(&mut buf).unwrap();
     with(&buf[..len]);
     let inner = v4(NEAR, FAR).udp(1, 2).payload(b"inner");
     let len = v6(NEAR_V6, FAR_V6).gre().key(7).nest(inner).write(&mut buf);
@@ -158,5 +175,29 @@ fn checksums_and_changes_in_place_allocate_nothing() {
         packet.set_hop_limit(1);
         packet.set_destination(([10, 0, 0, 9], 9).into()).unwrap();
         packet.set_tcp_seq(9).unwrap();
+        packet.clamp_tcp_mss(1000);
+        packet.set_tcp_urgent_pointer(3).unwrap();
+        packet.set_dont_fragment(false).unwrap();
+    });
+    let mut packet = v4(NEAR, FAR).sctp(1, 2).build();
+    without_allocation("a change of SCTP", || {
+        let mut packet = IpPacketMut::parse(&mut packet).unwrap();
+        packet.set_source((FAR, 9).into()).unwrap();
+    });
+    let mut packet = v6(NEAR_V6, FAR_V6).icmp_echo_request(1, 2).build();
+    without_allocation("a change of ICMP", || {
+        let mut packet = IpPacketMut::parse(&mut packet).unwrap();
+        packet.set_icmp_identifier(7).unwrap();
+        packet.set_icmp_sequence(8).unwrap();
+    });
+    let packet = v6(NEAR_V6, FAR_V6).udp(1, 2).payload(&bytes).build();
+    let Ok(IpPacket::V6(packet)) = IpPacket::parse(&packet) else {
+        panic!("it is IPv6");
+    };
+    without_allocation("fragments", || {
+        let mut room = [0; ROOM];
+        for fragment in packet.fragments(1280, 7).unwrap() {
+            black_box(fragment.write(&mut room)).unwrap();
+        }
     });
 }

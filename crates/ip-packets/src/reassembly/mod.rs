@@ -71,7 +71,7 @@ impl Default for ReassemblyLimits {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Source: RFC 791 §3.2, RFC 8200 §4.5, RFC 5722, RFC 6946, RFC 3168 §5.3.
+/// Source: RFC 791 §3.2, RFC 8200 §4.5, RFC 5722, RFC 6946, RFC 7112 §5, RFC 3168 §5.3.
 #[derive(Debug, Default)]
 pub struct Reassembler {
     limits: ReassemblyLimits,
@@ -102,6 +102,9 @@ pub enum ReassemblyError {
     /// It carries nothing.
     #[error("the fragment is empty")]
     Empty,
+    /// It is the first one of an IPv6 packet, and the chain of headers does not end in it. RFC 7112 §5.
+    #[error("the first fragment has not all headers")]
+    HeadersCut,
     /// It is not the last, and its length is no multiple of 8 bytes.
     #[error("the fragment is not the last and of {len} bytes, no multiple of 8")]
     Misaligned {

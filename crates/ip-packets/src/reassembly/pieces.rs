@@ -6,7 +6,7 @@ use core::net::IpAddr;
 
 use super::{Deadline, MAX_LEN, PIECE_COST, ReassemblyError};
 use crate::checksum::checksum;
-use crate::extension::FRAGMENT_HEADER_LEN;
+use crate::extension::{FRAGMENT_HEADER_LEN, is_extension, upper_header_len};
 use crate::fragment::{UNIT, set_u16};
 use crate::header::{self, IPV4_HEADER_LEN, IPV6_HEADER_LEN};
 use crate::{Ecn, IpPacket, IpVersion, Ipv4Packet, Ipv6Packet, Protocol};
@@ -23,6 +23,8 @@ pub(super) struct Piece<'a> {
     pub(super) offset: usize,
     pub(super) more: bool,
     pub(super) payload: &'a [u8],
+    /// Whether all headers are in it that the first piece has to have.
+    has_headers: bool,
 }
 
 impl<'a> Piece<'a> {
@@ -51,6 +53,7 @@ impl<'a> Piece<'a> {
             offset: packet.fragment_offset(),
             more: packet.more_fragments(),
             payload: packet.payload(),
+            has_headers: true,
         }
     }
 
@@ -73,6 +76,8 @@ impl<'a> Piece<'a> {
             offset: fragment.offset,
             more: fragment.more,
             payload,
+            has_headers: !is_extension(packet.protocol())
+                && packet.payload().len() >= upper_header_len(packet.protocol()),
         })
     }
 
@@ -95,6 +100,9 @@ impl<'a> Piece<'a> {
         let len = self.payload.len();
         if len == 0 {
             return Err(ReassemblyError::Empty);
+        }
+        if self.offset == 0 && !self.has_headers {
+            return Err(ReassemblyError::HeadersCut);
         }
         if self.more && !len.is_multiple_of(UNIT) {
             return Err(ReassemblyError::Misaligned { len });

@@ -103,6 +103,25 @@ fn a_packet_that_may_not_be_cut_is_not() {
 }
 
 #[test]
+fn the_first_fragment_of_v6_has_the_header_of_the_upper_layer() {
+    let packet = v6([1; 16].into(), [2; 16].into())
+        .tcp(1, 2)
+        .payload(&[7; 100])
+        .build();
+    let needed = 40 + 8 + 24;
+    let refused = pieces_of_v6(&packet, needed - 1);
+    assert_eq!(
+        refused,
+        Err(FragmentError::MtuTooSmall {
+            mtu: needed - 1,
+            needed
+        })
+    );
+    let pieces = pieces_of_v6(&packet, needed).unwrap();
+    assert_eq!(pieces[0].len(), needed);
+}
+
+#[test]
 fn an_mtu_without_room_for_8_bytes_is_refused() {
     let packet = v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into())
         .dont_fragment(false)

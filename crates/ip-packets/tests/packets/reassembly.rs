@@ -342,6 +342,36 @@ fn a_packet_that_its_options_make_too_long_is_refused_at_the_end() {
     assert_eq!(push(&mut reassembler, START, &last), Err(error));
 }
 
+/// A first piece of TCP under IPv6, behind whatever stands between.
+fn v6_first(between: &[u8], first: Protocol, payload: &[u8]) -> Vec<u8> {
+    let fragment = [first.number(), 0, 0, 1, 0, 0, 0, 7];
+    v6([1; 16].into(), [2; 16].into())
+        .extension_headers(Protocol::FRAGMENT, &[&fragment, between].concat())
+        .bare(Protocol::TCP)
+        .payload(payload)
+        .build()
+}
+
+#[test]
+fn a_first_piece_of_v6_without_all_headers_is_dropped_alone() {
+    let options = [6, 0, 1, 4, 0, 0, 0, 0];
+    let mut reassembler = Reassembler::default();
+    for len in [8, 16] {
+        for (between, first) in [
+            (&[][..], Protocol::TCP),
+            (&options[..], Protocol::DESTINATION_OPTIONS),
+        ] {
+            let piece = v6_first(between, first, &vec![0; len]);
+            let outcome = push(&mut reassembler, Instant::ORIGIN, &piece);
+            assert_eq!(outcome, Err(ReassemblyError::HeadersCut));
+        }
+    }
+    assert_eq!(reassembler.used_len(), 0);
+    let whole = v6_first(&[], Protocol::TCP, &[0; 24]);
+    let outcome = push(&mut reassembler, Instant::ORIGIN, &whole);
+    assert_eq!(outcome, Ok(Reassembled::Waiting));
+}
+
 #[test]
 fn an_empty_or_misaligned_piece_is_dropped_alone() {
     let mut reassembler = Reassembler::default();

@@ -2,7 +2,8 @@
 
 use serde_json::{from_str, to_string};
 use wirecraft_ip_packets::{
-    Dscp, Ecn, Expression, IpPacket, IpVersion, ParseError, Protocol, SackBlock, TcpFlags,
+    Dscp, Ecn, Expression, IpPacket, IpPacketBuf, IpVersion, ParseError, Protocol, SackBlock,
+    TcpFlags, v4,
 };
 
 #[test]
@@ -36,6 +37,19 @@ fn errors_come_back() {
     let text = to_string(&error).unwrap();
     assert!(text.contains("\"field\":\"FixedHeader\""), "{text}");
     assert_eq!(from_str::<ParseError>(&text).unwrap(), error);
+}
+
+#[test]
+fn a_packet_that_is_kept_is_its_bytes_and_is_checked_when_it_comes_back() {
+    let bytes = v4([10, 0, 0, 1].into(), [10, 0, 0, 2].into())
+        .udp(1, 2)
+        .build();
+    let kept = IpPacketBuf::new(bytes.clone()).unwrap();
+    let text = to_string(&kept).unwrap();
+    assert_eq!(text, to_string(&bytes).unwrap());
+    assert_eq!(from_str::<IpPacketBuf>(&text).unwrap(), kept);
+    let error = from_str::<IpPacketBuf>("[69,0,0]").unwrap_err();
+    assert!(error.to_string().contains("cut off"), "{error}");
 }
 
 #[test]
