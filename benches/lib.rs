@@ -8,6 +8,8 @@ mod interleaved;
 mod session;
 mod wirecraft_pair;
 
+pub mod packets;
+
 pub use aead_batch::{
     AEAD_BATCHES, KEY, LIBRARY_BATCH, Library, TEXT_LENS, Work, libraries, messages, mix,
     open_batch, seal_batch, sealed,

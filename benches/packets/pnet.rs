@@ -1,6 +1,6 @@
 //! pnet's side.
 
-use crate::{
+use super::{
     DESTINATION_PORT, DESTINATION_V4, DESTINATION_V6, PAYLOAD, SEQ, SOURCE_PORT, SOURCE_V4,
     SOURCE_V6, Seen, Side, TTL, WINDOW,
 };

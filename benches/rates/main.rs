@@ -1,5 +1,5 @@
-//! Times a packet and ratios to rivals, measured in turns of a millisecond; `cargo xtask aead-table` and
-//! `cargo xtask bench data-path` run it several times and make tables of it.
+//! Times a packet and ratios to rivals, measured in turns of a millisecond; `cargo xtask aead-table`,
+//! `cargo xtask bench data-path` and `cargo xtask bench packets` run it several times and make tables of it.
 //!
 //! A line says what was measured, of what, by whom, how many packets at once, how many nanoseconds a packet
 //! (or a handshake) took, and how many times as long others took; tabs stand between.
@@ -8,6 +8,7 @@
 
 mod aead;
 mod data_path;
+mod packets;
 
 use std::process::ExitCode;
 
@@ -39,8 +40,9 @@ fn main() -> ExitCode {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["aead"] => aead::groups().for_each(report),
         ["data-path"] => data_path::groups().for_each(report),
+        ["packets"] => packets::groups().for_each(report),
         _ => {
-            println!("Usage: rates aead|data-path");
+            println!("Usage: rates aead|data-path|packets");
             return ExitCode::from(2);
         }
     }

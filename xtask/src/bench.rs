@@ -7,6 +7,7 @@ mod data_path;
 mod figures;
 pub(crate) mod iperf;
 mod machine;
+mod packets;
 mod ping;
 mod program;
 mod rates;
@@ -26,6 +27,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         match task.as_str() {
             "tun" => return tun::run(rest),
             "data-path" => return data_path::run(rest),
+            "packets" => return packets::run(rest),
             "rootless" => return rootless::run(rest),
             _ => {}
         }

@@ -41,6 +41,8 @@ Tasks:
   bench scan               probes a second that one core makes, seals and sends
   bench data-path [--runs N] [--check]
                            packets and handshakes in one thread, beside other libraries
+  bench packets [--runs N] [--check]
+                           packets read and written, and checksums, beside other libraries
   aead-table [--runs N] [--check]
                            the AEAD beside libraries; `--check` fails if it is too slow
   aead-tests [--quick]     the AEAD in all ways it is built; every length in every size of a batch
