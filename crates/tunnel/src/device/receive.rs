@@ -15,10 +15,14 @@ use crate::datagram::{Datagram, Received};
 use crate::errors::ReceiveError;
 use crate::lane::{Admission, Queued, QueuedMessage, Unproven};
 use crate::peer::{AcceptedInitiation, Source, ToOpen};
+use crate::peer_id::PeerId;
 use crate::shared::Transmit;
 
 /// Output that may wait before cookie replies are no longer added to it.
 const WAITING_TRANSMITS_MAX: usize = 1024;
+
+/// Whose the runs of a batch are, where they are data of a peer.
+type Owners = ArrayVec<Option<PeerId>, FETCHED_MAX>;
 
 impl<R: CryptoRng> Device<R> {
     /// Takes in datagrams; afterwards each says what became of it.
@@ -39,22 +43,32 @@ impl<R: CryptoRng> Device<R> {
             let mut indices = ArrayVec::<Option<Index>, FETCHED_MAX>::new();
             indices.extend(datagrams.iter().map(data_index));
             self.fetch(&indices);
-            self.open(now, datagrams, &indices);
-            self.receive_runs(now, datagrams, &indices);
+            let mut owners = Owners::new();
+            self.open(now, datagrams, &indices, &mut owners);
+            self.receive_runs(now, datagrams, &indices, &owners);
         }
     }
 
-    /// Opens what is data, whoever it is from, in one go.
-    fn open(&self, now: Instant, datagrams: &mut [Datagram<'_>], indices: &[Option<Index>]) {
+    /// Opens what is data, whoever it is from, in one go; `owners` tells whose each run is.
+    fn open(
+        &self,
+        now: Instant,
+        datagrams: &mut [Datagram<'_>],
+        indices: &[Option<Index>],
+        owners: &mut Owners,
+    ) {
         let mut batch = ArrayVec::<Keyed<'_, ToOpen<'_, '_>>, FETCHED_MAX>::new();
         let mut datagrams = datagrams.iter_mut();
-        for run in indices.chunk_by(|one, next| one == next) {
+        for run in runs(indices) {
             let run_of = datagrams.by_ref().take(run.len());
             let Some(Some(index)) = run.first() else {
+                owners.push(None);
                 run_of.for_each(drop);
                 continue;
             };
-            match self.opening_key(now, *index) {
+            let owner = self.shared.indices.owner(*index);
+            owners.push(owner);
+            match self.opening_key(now, owner, *index) {
                 Ok(key) => batch.extend(run_of.map(|it| key.keyed(ToOpen::new(it)))),
                 Err(error) => run_of.for_each(|datagram| datagram.outcome = Err(error)),
             }
@@ -62,8 +76,12 @@ impl<R: CryptoRng> Device<R> {
         open_keyed(&mut batch);
     }
 
-    fn opening_key(&self, now: Instant, index: Index) -> Result<&OpeningKey, ReceiveError> {
-        let owner = self.shared.indices.owner(index);
+    fn opening_key(
+        &self,
+        now: Instant,
+        owner: Option<PeerId>,
+        index: Index,
+    ) -> Result<&OpeningKey, ReceiveError> {
         let peer = owner.and_then(|id| self.peers.get(id));
         let peer = peer.ok_or(ReceiveError::UnknownIndex)?;
         peer.opening_key(now, index)
@@ -75,13 +93,14 @@ impl<R: CryptoRng> Device<R> {
         now: Instant,
         datagrams: &mut [Datagram<'_>],
         indices: &[Option<Index>],
+        owners: &Owners,
     ) {
         let mut rest = datagrams;
-        for indices in indices.chunk_by(|one, next| one.is_some() && one == next) {
+        for (indices, owner) in runs(indices).zip(owners) {
             let (run, others) = rest.split_at_mut(indices.len());
             rest = others;
             if let Some(Some(index)) = indices.first() {
-                self.receive_data(now, *index, run);
+                self.receive_data(now, *owner, *index, run);
                 continue;
             }
             for datagram in run {
@@ -148,8 +167,13 @@ impl<R: CryptoRng> Device<R> {
         outcome.map(|()| Received::Handled)
     }
 
-    fn receive_data(&mut self, now: Instant, index: Index, run: &mut [Datagram<'_>]) {
-        let owner = self.shared.indices.owner(index);
+    fn receive_data(
+        &mut self,
+        now: Instant,
+        owner: Option<PeerId>,
+        index: Index,
+        run: &mut [Datagram<'_>],
+    ) {
         match owner.and_then(|id| self.peers.get_mut(id)) {
             Some(peer) => peer.receive_opened(now, index, run, &mut self.shared),
             None => self.conclude(run, Err(ReceiveError::UnknownIndex)),
@@ -290,6 +314,11 @@ impl<R: CryptoRng> Device<R> {
         self.shared.counters.cookie_replies_received += 1;
         Ok(())
     }
+}
+
+/// Cuts a batch into data with one index, and single datagrams that are something else.
+fn runs(indices: &[Option<Index>]) -> impl Iterator<Item = &[Option<Index>]> {
+    indices.chunk_by(|one, next| one.is_some() && one == next)
 }
 
 /// The receiver index of a datagram that is data.

@@ -137,23 +137,20 @@ impl Peer {
             return false;
         };
         let counters = (first.value()..).map(Counter::new).take(granted);
-        let mut transmits = ArrayVec::<(Counter, Transmit), BATCH_MAX>::new();
-        transmits.extend(counters.map_while(|counter| {
+        let waiting = shared.transmits.len();
+        shared.transmits.extend(counters.map_while(|counter| {
             let packet = self.staging.pop()?;
             let transmit = unsealed(keypair, counter, destination, &packet, shared.mtu);
             self.traffic.sent_len += transmit.datagram().len() as u64;
-            Some((counter, transmit))
+            Some(transmit)
         }));
         let mut batch = ArrayVec::<Seal<'_>, BATCH_MAX>::new();
-        batch.extend(transmits.iter_mut().map(|(counter, transmit)| Seal {
-            counter: *counter,
+        batch.extend(shared.transmits.range_mut(waiting..).map(|transmit| Seal {
+            counter: sent_counter(transmit.datagram()),
             message: message_of(transmit.datagram_mut()),
         }));
         keypair.sealing.seal_batch(&mut batch);
-        drop(batch);
         shared.counters.packets_sent += granted as u64;
-        let transmits = transmits.into_iter().map(|(_, transmit)| transmit);
-        shared.transmits.extend(transmits);
         true
     }
 
@@ -236,7 +233,7 @@ impl Peer {
         shared: &mut Shared<impl CryptoRng>,
     ) {
         match self.keypairs.find(index) {
-            // One of the same batch confirmed a newer one.
+            // It was there when they were opened; were it gone since, it would be as unknown as any.
             None => reject_opened(datagrams, |_| Some(ReceiveError::UnknownIndex)),
             Some(keypair) => reject_opened(datagrams, |datagram| {
                 let is_new = keypair.replay.accept(counter_of(datagram));
@@ -392,8 +389,7 @@ impl Message for ToOpen<'_, '_> {
 
     #[inline]
     fn bytes(&mut self) -> &mut [u8] {
-        let message = self.0.bytes.get_mut(DATA_HEADER_LEN..);
-        message.unwrap_or_default()
+        message_of(self.0.bytes)
     }
 }
 
